@@ -1,0 +1,6 @@
+"""`python -m usersync`."""
+
+from usersync.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""One pipeline's rows, from its source to the stage: read, then projected to identities."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from usersync.build.components import PACKAGE
+from usersync.compile.cursor import cursor_literal
+from usersync.compile.pipeline import Compiled, extraction_sql
+from usersync.compile.projection import projection_sql
+from usersync.compile.sql import ident, literal, template
+from usersync.compile.times import parsed
+from usersync.diagnostics import WarehouseError
+from usersync.project.model import Connection, Pipeline
+from usersync.sources.attach import source_error
+from usersync.sources.inspect import Inspected, inspect
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the warehouse knows of a pipeline from its last run."""
+
+    cursor: str | None = None
+    definition_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A pipeline's rows in the stage."""
+
+    compiled: Compiled
+    rows: str
+    """The table of projected rows, as SQL."""
+    full: bool
+    read: int
+    rejected: int
+    duplicates: int
+    cursor: str | None
+    """The greatest update time read, as the next run's cursor; None without update times."""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def extract(
+    engine: duckdb.DuckDBPyConnection,
+    compiled: Compiled,
+    connection: Connection,
+    state: State,
+    *,
+    now: str,
+    full_refresh: bool = False,
+    limit: int | None = None,
+) -> Staged:
+    """Reads a pipeline's rows into the stage and maps them; writes nothing else.
+
+    Args:
+        engine: A cursor of the engine, used by this thread only.
+        compiled: The pipeline, compiled offline.
+        connection: Its connection, attached.
+        state: Its last run.
+        now: The build's start in UTC.
+        full_refresh: Ignore the cursor.
+        limit: Read so many rows at most, for previews.
+
+    Raises:
+        SourceError: the source cannot be read.
+        ConfigError: the query or mapping does not fit what the source has.
+    """
+    started = time.perf_counter()
+    found = inspect(engine, compiled, connection)
+    compiled = found.compiled
+    model = compiled.model
+    incremental = (
+        model.incremental
+        and not full_refresh
+        and state.cursor is not None
+        and state.definition_hash == compiled.definition_hash
+    )
+    cursor = _bound_cursor(engine, found, state.cursor or "") if incremental else None
+    read = _read(engine, found, connection, cursor, limit)
+    extracted = time.perf_counter()
+    staged = _project(engine, found, now, full=not incremental, read=read)
+    staged.seconds.update(extract=extracted - started, map=time.perf_counter() - extracted)
+    if incremental and (staged.cursor is None or _later(model, state.cursor, staged.cursor)):
+        return _with_cursor(staged, state.cursor)
+    return staged
+
+
+def _later(model: Pipeline, old: str | None, new: str) -> bool:
+    """Whether the old cursor is to be kept: times as stored sort as text, other texts are the source's business."""
+    return model.updated_at_format is None and old is not None and old > new
+
+
+def _with_cursor(staged: Staged, cursor: str | None) -> Staged:
+    return Staged(**{**staged.__dict__, "cursor": cursor})
+
+
+def raw_table(model: Pipeline) -> str:
+    """The staged rows as read."""
+    return f"stage.{ident(f'{model.stem}.read')}"
+
+
+def mapped_table(model: Pipeline) -> str:
+    """The staged rows as mapped."""
+    return f"stage.{ident(f'{model.stem}.mapped')}"
+
+
+def _read(
+    engine: duckdb.DuckDBPyConnection,
+    found: Inspected,
+    connection: Connection,
+    cursor: Any,
+    limit: int | None,
+) -> int:
+    sql = extraction_sql(found.compiled, connection, cursor, incremental=cursor is not None)
+    bounded = f"{sql}\nlimit {limit}" if limit is not None else sql
+    table = raw_table(found.compiled.model)
+    try:
+        engine.execute(f"create or replace table {table} as\n{bounded}")
+    except duckdb.Error as error:
+        raise source_error(connection, error, stage="reading fails") from None
+    return int(_one(engine, f"select count(*) from {table}"))
+
+
+def _bound_cursor(engine: duckdb.DuckDBPyConnection, found: Inspected, value: str) -> Any:
+    model = found.compiled.model
+    kind = {name.lower(): kind for name, kind in found.types.items()}[(model.updated_at or "").lower()]
+    if model.lookback:
+        value = str(_one(engine, f"select {_looking_back(value, kind, model)}"))
+    return cursor_literal(value, kind)
+
+
+def _looking_back(value: str, kind: str, model: Pipeline) -> str:
+    """SQL of the cursor moved back by the lookback, in the spelling that the column has."""
+    back = f"interval {literal(model.lookback)}"
+    if model.updated_at_format is None:
+        return f"(timestamp {literal(value)} - {back})::varchar"
+    text = literal(value.strip('"') if kind == "JSON" else value)
+    if model.updated_at_format == "ISO8601":
+        # Local time without fraction and zone: a prefix sorts before every text that it begins.
+        blank, day = "T" not in value, len(value.strip('"')) <= 10
+        spelled = "%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S" if blank else "%Y-%m-%dT%H:%M:%S"
+        local = (
+            f"stage.iso8601(regexp_replace({text}, '(Z|[+-]\\d{{2}}(:?\\d{{2}})?)$', ''))"
+            if not day
+            else f"stage.iso8601({text})"
+        )
+        moved = f"strftime({local} - {back}, {literal(spelled)})"
+    else:
+        moved = f"strftime({parsed(text, model.updated_at_format)} - {back}, {literal(model.updated_at_format)})"
+    return f"to_json({moved})::varchar" if kind == "JSON" else moved
+
+
+def _project(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str, *, full: bool, read: int) -> Staged:
+    model = found.compiled.model
+    raw, mapped = raw_table(model), mapped_table(model)
+    sql = projection_sql(found.compiled, raw, found.types, found.expressions, now)
+    try:
+        engine.execute(f"create or replace table {mapped} as\n{sql}")
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
+        raise WarehouseError(f"pipeline {model.stem!r}: mapping fails: {reason}") from None
+    engine.execute(f"drop table {raw}")
+    duplicates = _drop_duplicates(engine, mapped)
+    rejected = int(_one(engine, f'select count(*) from {mapped} where "rejected reason" is not null'))
+    cursor = _greatest(engine, mapped, now) if model.updated_at else None
+    return Staged(found.compiled, mapped, full, read, rejected, duplicates, cursor)
+
+
+def _drop_duplicates(engine: duckdb.DuckDBPyConnection, mapped: str) -> int:
+    """Leaves one row an id, and says how many went."""
+    keys = "id_kind, identity_id"
+    duplicates = int(
+        _one(
+            engine,
+            f"select coalesce(sum(n - 1), 0) from (select count(*) as n from {mapped} "
+            f"where identity_id is not null group by {keys} having count(*) > 1)",
+        )
+    )
+    if duplicates:
+        engine.execute(template(PACKAGE, "deduplicate", rows=mapped))
+    return duplicates
+
+
+def _greatest(engine: duckdb.DuckDBPyConnection, mapped: str, now: str) -> str | None:
+    """The cursor that the rows leave behind."""
+    text = _one(engine, template(PACKAGE, "greatest", rows=mapped, now=now))
+    return None if text is None else str(text)
+
+
+def _one(engine: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    row = engine.execute(sql).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,132 @@
+"""Staged rows into identities: what is new, changed and gone, within the guards."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import duckdb
+
+from usersync.build.components import PACKAGE
+from usersync.build.extract import Staged
+from usersync.compile.conversions import leaf_values
+from usersync.compile.sql import literal, statements
+from usersync.diagnostics import Diagnostic, GuardError, SourceError
+from usersync.project.model import Pipeline
+
+PERCENTAGE_FROM = 20
+"""Identities that a pipeline needs before a percentage of them means anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCounts:
+    """What a pipeline changes in identities."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+
+
+def start_merge(engine: duckdb.DuckDBPyConnection) -> None:
+    """Empties the delta of this build."""
+    _run(engine, "stage")
+
+
+def merge_pipeline(
+    engine: duckdb.DuckDBPyConnection, staged: Staged, run_id: str, *, allow_deletes: bool
+) -> MergeCounts:
+    """Adds a pipeline's changes to the delta and records its rejected rows.
+
+    Raises:
+        GuardError: it would delete more identities than `max_deleted`.
+        SourceError: more rows were rejected than `max_rejected`.
+    """
+    model = staged.compiled.model
+    if model.max_rejected is not None and staged.rejected > model.max_rejected:
+        raise SourceError(too_many_rejected(model, staged.rejected))
+    _run(
+        engine,
+        "changes",
+        pipeline=model.stem,
+        connection=model.connection,
+        creating=model.write != "update_only",
+        columns=[leaf.column for leaf in staged.compiled.users.leaves],
+        mapped=_mapped_columns(staged),
+        timed=model.updated_at is not None,
+        rows=staged.rows,
+        run_id=run_id,
+        full=staged.full and model.on_missing == "delete",
+    )
+    counts = _counts(engine, staged)
+    if not allow_deletes:
+        _guard(engine, model, staged, counts)
+    _run(engine, "rejected", pipeline=model.stem, rows=staged.rows, run_id=run_id, full=staged.full)
+    return counts
+
+
+def too_many_rejected(model: Pipeline, rejected: int) -> Diagnostic:
+    """The diagnostic of a pipeline over its `max_rejected`."""
+    message = f"{rejected} rows were rejected, more than max_rejected = {model.max_rejected}"
+    return model.problem("guard", message, "max_rejected", hint="mend the rows or the mapping, or raise max_rejected")
+
+
+def _mapped_columns(staged: Staged) -> set[str]:
+    return {column for mapped in staged.compiled.mapped for column, _ in leaf_values("", mapped.target)}
+
+
+def _counts(engine: duckdb.DuckDBPyConnection, staged: Staged) -> MergeCounts:
+    pipeline = literal(staged.compiled.model.stem)
+    actions = dict(
+        engine.execute(
+            f"select _action, count(*) from temp.delta where pipeline = {pipeline} group by _action"
+        ).fetchall()
+    )
+    inserted, updated, deleted = (actions.get(action, 0) for action in ("insert", "update", "delete"))
+    taken = staged.read - staged.duplicates - staged.rejected
+    return MergeCounts(inserted, updated, deleted, taken - inserted - updated)
+
+
+def _guard(engine: duckdb.DuckDBPyConnection, model: Pipeline, staged: Staged, counts: MergeCounts) -> None:
+    row = engine.execute(
+        f"select count(*) from usersync.identity_rows where pipeline = {literal(model.stem)}"
+    ).fetchone()
+    existing = row[0] if row else 0
+    if not counts.deleted:
+        return
+    emptied = staged.read == 0
+    if not emptied and counts.deleted <= _allowed(model.max_deleted, existing):
+        return
+    what = "the source returned no rows" if emptied else f"more than max_deleted = {model.max_deleted!r}"
+    message = f"{counts.deleted} of {existing} identities would be deleted: {what}"
+    hint = "if that is right, build with --allow-deletes; `on_missing = 'keep'` never deletes"
+    raise GuardError(model.problem("guard", message, "max_deleted", hint=hint))
+
+
+def _allowed(max_deleted: int | str, existing: int) -> float:
+    """How many identities may go; a percentage of few identities is no limit."""
+    if isinstance(max_deleted, int):
+        return max_deleted
+    if existing < PERCENTAGE_FROM:
+        return existing
+    return existing * float(re.sub(r"[%\s]", "", max_deleted)) / 100
+
+
+def drop_pipeline(engine: duckdb.DuckDBPyConnection, model: Pipeline) -> None:
+    """Takes a refused pipeline's changes out of the delta again."""
+    engine.execute(f"delete from temp.delta where pipeline = {literal(model.stem)}")
+
+
+def drop_orphans(engine: duckdb.DuckDBPyConnection, pipelines: list[str]) -> None:
+    """Deletes the identities of pipelines that are not among these."""
+    _run(engine, "orphans", pipelines=pipelines)
+
+
+def write_identities(engine: duckdb.DuckDBPyConnection) -> None:
+    """Writes the delta to the warehouse's identities."""
+    _run(engine, "identities")
+
+
+def _run(engine: duckdb.DuckDBPyConnection, name: str, **values: object) -> None:
+    for statement in statements(PACKAGE, name, **values):
+        engine.execute(statement)

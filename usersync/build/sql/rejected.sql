@@ -1,0 +1,34 @@
+-- {{ pipeline }}: rows that could not be taken, kept as read. A row that came again replaces what is kept of it.
+create or replace temp table rejects as
+select
+    m.identity_id,
+    m."rejected property" as property,
+    m."rejected reason" as reason,
+    m."source row" as row,
+    coalesce(max(o.attempts), 0) + 1 as attempts
+from {{ rows }} as m
+left join usersync.rejected_rows as o
+    on o.pipeline = {{ pipeline | literal }} and o.row::varchar = m."source row"
+where m."rejected reason" is not null
+group by all;
+
+delete from usersync.rejected_rows
+where pipeline = {{ pipeline | literal }}
+{% if not full %}
+    and (
+        identity_id in (select identity_id from {{ rows }})
+        or row::varchar in (select row from temp.rejects)
+    )
+{% endif %}
+;
+
+insert into usersync.rejected_rows by name
+select
+    {{ pipeline | literal }} as pipeline,
+    identity_id,
+    property,
+    reason,
+    row::json as row,
+    {{ run_id | literal }} as run_id,
+    attempts
+from temp.rejects;

@@ -1,0 +1,157 @@
+-- Clusters to users: the id of a cluster is that of its oldest identity; one of update-only identities has none.
+create or replace temp table identity_users as
+with clusters as (
+    select r._pk, coalesce(l.root, r._pk) as cluster, r._own_id, r._age, r._creates
+    from usersync.identity_rows as r
+    left join temp.labels as l on l.node = r._pk
+),
+
+owners as (
+    select cluster, arg_min(_own_id, _age) as user_id, bool_or(_creates) as _creates
+    from clusters
+    group by cluster
+)
+
+select c._pk, case when o._creates then o.user_id end as user_id
+from clusters as c
+join owners as o on o.cluster = c.cluster;
+
+create or replace temp table moved as
+select
+    coalesce(n._pk, o._pk) as _pk,
+    o.user_id as old_user_id,
+    n.user_id,
+    n._pk is not null as alive
+from temp.identity_users as n
+full join usersync.identity_users as o on o._pk = n._pk
+where o._pk is null or n._pk is null or n.user_id is distinct from o.user_id;
+
+-- The value of a property: the primary source's latest, else the latest; ties go to the smaller (pipeline, id).
+create or replace temp table golden as
+with members as (
+    select
+        u.user_id,
+        r.*,
+        row_number() over (order by r.updated_at, r.pipeline desc, r.identity_id desc, r.id_kind desc) as _rank
+    from usersync.identity_rows as r
+    join temp.identity_users as u on u._pk = r._pk
+    where u.user_id is not null
+)
+
+select
+    user_id,
+{% for leaf in leaves %}
+    {{ leaf.golden }} as {{ leaf.column | ident }},
+{% endfor %}
+    count(*) as identity_count,
+    max(updated_at) as updated_at
+from members
+group by user_id;
+
+create or replace temp table user_delta as
+select
+    case when o.user_id is null then 'insert' when g.user_id is null then 'delete' else 'update' end as _action,
+    coalesce(g.user_id, o.user_id) as user_id,
+{% for leaf in leaves %}
+    g.{{ leaf.column | ident }},
+{% endfor %}
+    g.identity_count,
+    coalesce(o.created_at, timestamp {{ now | literal }}) as created_at,
+    g.updated_at
+from temp.golden as g
+full join usersync.user_rows as o on o.user_id = g.user_id
+where o.user_id is null
+    or g.user_id is null
+    or g.identity_count is distinct from o.identity_count
+    or g.updated_at is distinct from o.updated_at
+{% for leaf in leaves %}
+    or g.{{ leaf.column | ident }} is distinct from o.{{ leaf.column | ident }}
+{% endfor %}
+;
+
+-- What became of users: for whoever keeps a table by user_id.
+insert into usersync.user_changes by name
+with lost as (
+    select user_id from temp.user_delta where _action = 'delete'
+),
+
+heirs as (
+    select r._own_id as old_user_id, u.user_id
+    from usersync.identity_rows as r
+    join temp.identity_users as u on u._pk = r._pk
+    semi join lost as l on l.user_id = r._own_id
+),
+
+origins as (
+    select r._own_id as user_id, m.old_user_id
+    from temp.moved as m
+    join usersync.identity_rows as r on r._pk = m._pk and r._own_id = m.user_id
+    where m.old_user_id is not null
+)
+
+select
+    {{ run_id | literal }} as run_id,
+    timestamp {{ now | literal }} as "at",
+    case
+        when d._action = 'insert' then case when o.old_user_id is null then 'created' else 'split' end
+        when h.user_id is null then 'deleted'
+        else 'merged'
+    end as change,
+    case when d._action = 'insert' then d.user_id else coalesce(h.user_id, d.user_id) end as user_id,
+    case when d._action = 'insert' then o.old_user_id when h.user_id is not null then d.user_id end as old_user_id
+from temp.user_delta as d
+left join origins as o on d._action = 'insert' and o.user_id = d.user_id
+left join heirs as h on d._action = 'delete' and h.old_user_id = d.user_id
+where d._action <> 'update'
+order by change, d.user_id;
+
+merge into usersync.identity_users as t
+using (select _pk from temp.moved) as s
+on t._pk = s._pk
+when matched then delete;
+
+merge into usersync.identity_users as t
+using (select _pk, user_id from temp.moved where alive) as s
+on t._pk = s._pk
+when not matched then insert by name;
+
+merge into usersync.user_rows as t
+using (select user_id from temp.user_delta where _action <> 'insert') as s
+on t.user_id = s.user_id
+when matched then delete;
+
+merge into usersync.user_rows as t
+using (select * exclude (_action) from temp.user_delta where _action <> 'delete') as s
+on t.user_id = s.user_id
+when not matched then insert by name;
+
+-- Accounts of a user, each once; the name is the latest.
+create or replace temp table accounts as
+select user_id, account_id, arg_max(account_name, _rank) as account_name
+from (
+    select
+        u.user_id,
+        unnest(r.account_ids) as account_id,
+        r.account_name,
+        row_number() over (order by r.updated_at, r.pipeline desc, r.identity_id desc, r.id_kind desc) as _rank
+    from usersync.identity_rows as r
+    join temp.identity_users as u on u._pk = r._pk
+    where u.user_id is not null and r.account_ids is not null
+)
+group by user_id, account_id;
+
+create or replace temp table account_delta as
+select coalesce(n.user_id, o.user_id) as user_id, coalesce(n.account_id, o.account_id) as account_id, n.account_name, n.user_id is not null as alive
+from temp.accounts as n
+full join user_accounts as o on o.user_id = n.user_id and o.account_id = n.account_id
+where o.user_id is null or n.user_id is null or o.account_name is distinct from n.account_name;
+
+merge into user_accounts as t
+using temp.account_delta as s
+on t.user_id = s.user_id and t.account_id = s.account_id
+when matched then delete;
+
+merge into user_accounts as t
+using (select user_id, account_id, account_name from temp.account_delta where alive) as s
+on t.user_id = s.user_id and t.account_id = s.account_id
+when not matched then insert by name;

@@ -1,0 +1,207 @@
+"""A pipeline compiled: its parsed query, mapping, and the two statements that run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from usersync.compile.conversions import is_integer, is_text
+from usersync.compile.cursor import bind_cursor
+from usersync.compile.mapping import Mapped, mapped_properties
+from usersync.compile.query import Query, parse_query
+from usersync.compile.sql import DIALECT
+from usersync.compile.tables import qualify_tables
+from usersync.compile.times import allowed_update_type, needs_format
+from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
+from usersync.project.model import Connection, Pipeline, Project, UserSchema
+from usersync.project.render import render_model
+
+ROLES = ("user_id", "fallback_id", "updated_at", "account_ids", "account_name")
+"""Settings of a pipeline that name a query column."""
+_MISSING_CODES = {"user_id": "US206", "fallback_id": "US206", "updated_at": "US301"}
+UNKNOWN = "VARCHAR"
+"""The type assumed of an expression that no database was asked about."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A pipeline that is ready to run."""
+
+    model: Pipeline
+    users: UserSchema
+    full: Query
+    """The query where `is_incremental()` is false."""
+    incremental: Query
+    """The query where it is true."""
+    mapped: tuple[Mapped, ...]
+    columns: tuple[str, ...] | None
+    """What the query returns; None until a database was asked about `select *`."""
+
+    @property
+    def used_columns(self) -> tuple[str, ...]:
+        """The columns worth reading: ids, times, accounts, and those of the mapping, as the query spells them."""
+        wanted = [name for role in ROLES if (name := getattr(self.model, role))]
+        wanted += [name for mapped in self.mapped for name in mapped.columns]
+        spelled = {name.lower(): name for name in self.columns or ()}
+        return tuple(dict.fromkeys(spelled.get(name.lower(), name) for name in wanted))
+
+    @property
+    def definition_hash(self) -> str:
+        """Changes exactly when the rows of the last run would come out differently: the next run is a full one."""
+        model = self.model
+        said = [
+            self.full.tree.sql(dialect=DIALECT, comments=False),
+            self.incremental.tree.sql(dialect=DIALECT, comments=False),
+            [model.connection, model.dialect, model.updated_at_format, model.incremental],
+            [getattr(model, role) for role in ROLES],
+            [
+                [
+                    m.target.path,
+                    str(m.target.type),
+                    m.target.check,
+                    m.tree.sql(dialect=DIALECT, comments=False),
+                ]
+                for m in sorted(self.mapped, key=lambda m: m.target.path)
+            ],
+        ]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+    def with_columns(self, names: Sequence[str]) -> tuple[Compiled, list[Diagnostic]]:
+        """The same, knowing what the database says the query returns."""
+        mapped, problems = mapped_properties(self.model, self.users, names)
+        compiled = replace(self, mapped=mapped, columns=tuple(names))
+        return compiled, [*problems, *_role_problems(self.model, names), *_nothing_mapped(compiled)]
+
+
+def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None, list[Diagnostic]]:
+    """A pipeline compiled without asking any database, with all that is wrong with it."""
+    if project.users is None:
+        return None, []
+    problems = [*_setting_problems(model)]
+    try:
+        full, wrong = parse_query(render_model(project, model, incremental=False), model.dialect)
+        incremental, more = parse_query(render_model(project, model, incremental=True), model.dialect)
+        problems += [*wrong, *(p for p in more if p not in wrong)]
+        _qualified_somewhere(project, full, incremental)
+    except ConfigError as error:
+        return None, [*problems, *error.diagnostics]
+    if model.incremental and not incremental.placeholders:
+        hint = "add `where {column} >= ${{updated_at}}`".format(column=model.updated_at or "updated_at")
+        problems.append(
+            model.problem("US302", "an incremental query needs the cursor ${updated_at}", "incremental:key", hint=hint)
+        )
+    names = [column.name for column in full.columns] if full.columns is not None else None
+    mapped, wrong = mapped_properties(model, project.users, names)
+    problems += wrong
+    compiled = Compiled(model, project.users, full, incremental, mapped, tuple(names) if names is not None else None)
+    if names is not None:
+        problems += [*_role_problems(model, names), *_nothing_mapped(compiled)]
+    return compiled, problems
+
+
+def _qualified_somewhere(project: Project, *queries: Query) -> None:
+    """Tables and files within the connection's reach, where the connection is known."""
+    for query in queries:
+        model = next(m for m in project.models.values() if m.file == query.rendered.file)
+        connection = project.profile.connections.get(model.connection) if project.profile else None
+        if connection:
+            qualify_tables(query.tree, connection, query.rendered)
+
+
+def _setting_problems(model: Pipeline) -> list[Diagnostic]:
+    problems = []
+    if model.incremental and not model.updated_at:
+        hint = "name the column that tells when a row changed: updated_at = '…'"
+        problems.append(
+            model.problem("US301", "incremental = true needs updated_at", "incremental:key", hint=hint, length=11)
+        )
+    if model.updated_at_format and not model.updated_at:
+        problems.append(model.problem("US303", "updated_at_format needs updated_at", "updated_at_format:key"))
+    if model.function is not None:
+        hint = "map columns with SQL expressions instead"
+        problems.append(
+            model.problem("US202", "transformation functions are not available yet", "function:key", hint=hint)
+        )
+    if model.pushdown is not None:
+        hint = "leave it out: filters and columns are pushed down where the source allows"
+        problems.append(model.problem("US108", "pushdown = 'native' is not available yet", "pushdown:key", hint=hint))
+    return problems
+
+
+def _role_problems(model: Pipeline, names: Sequence[str]) -> list[Diagnostic]:
+    known = {name.lower() for name in names}
+    return [
+        model.problem(
+            _MISSING_CODES.get(role, "US207"),
+            f"the query returns no column {column!r}",
+            role,
+            hint=did_you_mean(column, names),
+            length=len(column),
+        )
+        for role in ROLES
+        if (column := getattr(model, role)) and column.lower() not in known
+    ]
+
+
+def _nothing_mapped(compiled: Compiled) -> list[Diagnostic]:
+    if compiled.mapped or compiled.model.mapping:
+        return []
+    hint = "alias columns as properties, or say mapping = {'property': 'column'}"
+    message = "no column of the query is named like a property, and there is no mapping"
+    return [compiled.model.problem("US203", message, "", hint=hint)]
+
+
+def type_problems(compiled: Compiled, types: Mapping[str, str]) -> list[Diagnostic]:
+    """What the types of the query's columns make impossible.
+
+    Args:
+        compiled: The pipeline.
+        types: DuckDB's type names by column name.
+    """
+    model = compiled.model
+    found = {name.lower(): kind for name, kind in types.items()}
+    problems = []
+    for role in ("user_id", "fallback_id"):
+        kind = found.get((getattr(model, role) or "").lower())
+        if kind and not (is_text(kind) or is_integer(kind) or kind in {"UUID", "JSON"}):
+            hint = "an id is text, a whole number, uuid, or json holding one: cast it in the query"
+            problems.append(model.problem("US206", f"{role} {getattr(model, role)!r} is {kind}", role, hint=hint))
+    kind = found.get((model.updated_at or "").lower())
+    if kind and not allowed_update_type(kind):
+        hint = "an update time is a timestamp, a date, text or json"
+        problems.append(model.problem("US301", f"updated_at {model.updated_at!r} is {kind}", "updated_at", hint=hint))
+    elif kind and needs_format(kind) and not model.updated_at_format:
+        hint = "add updated_at_format = 'ISO8601', or a strftime format"
+        problems.append(
+            model.problem(
+                "US303",
+                f"updated_at {model.updated_at!r} is {kind}: its format is needed",
+                "updated_at",
+                hint=hint,
+            )
+        )
+    elif kind and not needs_format(kind) and model.updated_at_format:
+        hint = f"{model.updated_at!r} is {kind}: leave the format out"
+        problems.append(
+            model.problem("US303", "updated_at_format is for text and json columns", "updated_at_format", hint=hint)
+        )
+    return problems
+
+
+def extraction_sql(compiled: Compiled, connection: Connection, cursor: exp.Expr | None, *, incremental: bool) -> str:
+    """The SELECT that reads the columns in use from the source.
+
+    Args:
+        compiled: The pipeline.
+        connection: Its connection.
+        cursor: The cursor's literal; None reads everything.
+        incremental: Which rendering of the template to use.
+    """
+    query = compiled.incremental if incremental else compiled.full
+    tree = qualify_tables(bind_cursor(query.tree, cursor), connection, query.rendered)
+    columns = [exp.column(name, quoted=True) for name in compiled.used_columns] if compiled.columns else [exp.Star()]
+    return exp.select(*columns).from_(tree.subquery("source")).sql(dialect=DIALECT, pretty=True, comments=False)

@@ -1,0 +1,118 @@
+"""The one SELECT that turns staged rows into identities: value and reason of every property in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from usersync.compile.conversions import alias, convert, leaf_values
+from usersync.compile.pipeline import UNKNOWN, Compiled
+from usersync.compile.sql import DIALECT, ident, literal, template
+from usersync.compile.times import instant, needs_format, text_of
+from usersync.project.model import Pipeline
+
+
+def projection_sql(
+    compiled: Compiled, staged: str, types: Mapping[str, str], expressions: Sequence[str], now: str
+) -> str:
+    """The one SELECT from staged rows to identities.
+
+    Args:
+        compiled: The pipeline.
+        staged: The staged table, as SQL.
+        types: DuckDB's type names by column name.
+        expressions: The type of each mapped expression, in order.
+        now: The run's start in UTC, `YYYY-MM-DD HH:MM:SS.ffffff`: what a row without update time gets.
+    """
+    model = compiled.model
+    kinds = {name.lower(): kind for name, kind in types.items()}
+    properties, leaves = [], []
+    for index, (mapped, kind) in enumerate(zip(compiled.mapped, expressions, strict=True)):
+        raw, value, reason = (alias(prefix, index) for prefix in ("raw", "value", "reason"))
+        conversion = convert(raw, kind, value, mapped.target)
+        leaves += leaf_values(value, mapped.target)
+        properties.append(
+            {
+                "path": mapped.target.path,
+                "expression": mapped.tree.sql(dialect=DIALECT, comments=False),
+                "raw_alias": raw,
+                "value_alias": value,
+                "reason_alias": reason,
+                "value": conversion.value,
+                "reason": conversion.reason,
+            }
+        )
+    return template(
+        "usersync.compile",
+        "projection",
+        pipeline=model.stem,
+        staged=staged,
+        user_id=model.user_id,
+        updated_at=model.updated_at or "",
+        leaves=leaves,
+        properties=properties,
+        **_identity(model, kinds),
+        **_time(model, kinds, now),
+        **_accounts(model, kinds),
+    )
+
+
+def _identity(model: Pipeline, kinds: Mapping[str, str]) -> dict[str, str]:
+    own = _id_text(model.user_id, kinds)
+    kind, given, reason = "'user_id'", own, f"{model.user_id} is null or empty"
+    if model.fallback_id:
+        given = f"coalesce({own}, {_id_text(model.fallback_id, kinds)})"
+        kind = f"case when {own} is null then 'fallback' else 'user_id' end"
+        reason = f"{model.user_id} and {model.fallback_id} are null or empty"
+    wrong = "case when identity_id is null then {} end".format(literal(f"{reason}"))
+    return {"identity_id": given, "id_kind": kind, "id_reason": wrong}
+
+
+def _id_text(column: str, kinds: Mapping[str, str]) -> str:
+    name, kind = ident(column), kinds.get(column.lower(), UNKNOWN)
+    if kind == "JSON":
+        whole = f"json_type({name}) in ('VARCHAR', 'BIGINT', 'UBIGINT')"
+        return f"nullif(case when {whole} then json_extract_string({name}, '$') end, '')"
+    return f"nullif({name}::varchar, '')"
+
+
+def _time(model: Pipeline, kinds: Mapping[str, str], now: str) -> dict[str, str]:
+    if not model.updated_at:
+        return {
+            "time": f"timestamp {literal(now)}",
+            "cursor_text": "null::varchar",
+            "time_reason": "null::varchar",
+        }
+    name, kind = ident(model.updated_at), kinds.get(model.updated_at.lower(), UNKNOWN)
+    parsed = instant(name, kind, model.updated_at_format)
+    if kind == "JSON":
+        spelled = f"{name}::varchar"
+    else:
+        spelled = text_of(name, kind) if needs_format(kind) else f"{parsed}::varchar"
+    expected = model.updated_at_format if needs_format(kind) else "a time"
+    null, wrong, early, late = (
+        literal(f"{model.updated_at} is {what}") for what in ("null", f"not {expected}", "before 1900", "in the future")
+    )
+    reason = (
+        f'case when updated_at is null then case when "cursor text" is null then {null} else {wrong} end '
+        f"when updated_at < timestamp '1900-01-01' then {early} "
+        f"when updated_at > timestamp {literal(now)} + interval 5 minute then {late} end"
+    )
+    return {"time": parsed, "cursor_text": spelled, "time_reason": reason}
+
+
+def _accounts(model: Pipeline, kinds: Mapping[str, str]) -> dict[str, str]:
+    ids, name = "null::varchar[]", "null::varchar"
+    if model.account_ids:
+        column, kind = ident(model.account_ids), kinds.get(model.account_ids.lower(), UNKNOWN)
+        if kind == "JSON":
+            elements = f"json_extract_string({column}, '$[*]')"
+            given = (
+                f"case json_type({column}) when 'ARRAY' then {elements} else [json_extract_string({column}, '$')] end"
+            )
+        else:
+            given = f"{column}::varchar[]" if kind.endswith("]") else f"[{column}::varchar]"
+        present = f"list_filter({given}, lambda account: account <> '')"
+        ids = f"nullif(list_sort(list_distinct({present})), [])"
+    if model.account_name:
+        name = f"nullif({ident(model.account_name)}::varchar, '')"
+    return {"account_ids": ids, "account_name": name}

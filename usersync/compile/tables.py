@@ -1,0 +1,171 @@
+"""Table names of a query, tied to its one connection: nothing else is in reach."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from sqlglot import exp
+
+from usersync.compile.query import locate
+from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
+from usersync.project.model import Connection
+from usersync.project.templates import Rendered
+
+_TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range", "values", "flatten"})
+_FILE_FUNCTIONS = frozenset(
+    {
+        "read_csv",
+        "read_csv_auto",
+        "read_parquet",
+        "parquet_scan",
+        "read_json",
+        "read_json_auto",
+        "read_ndjson",
+        "read_ndjson_auto",
+    }
+)
+_READERS = {
+    ".parquet": "read_parquet",
+    ".pq": "read_parquet",
+    ".csv": "read_csv",
+    ".tsv": "read_csv",
+    ".txt": "read_csv",
+    ".json": "read_json",
+    ".jsonl": "read_json",
+    ".ndjson": "read_json",
+}
+_COMPRESSIONS = frozenset({".gz", ".zst", ".gzip", ".zstd"})
+
+
+def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) -> exp.Query:
+    """A copy of the query in which every table is one of the connection's, by its full name.
+
+    Raises:
+        ConfigError: a table, file or table function out of the connection's reach (US501), or an unknown file type.
+    """
+    bound = tree.copy()
+    for table in list(bound.find_all(exp.Table)):
+        if isinstance(table.this, exp.Func | exp.Anonymous):
+            _check_function(table, connection, rendered)
+        elif isinstance(table.this, exp.Identifier) and not _is_cte(table):
+            if connection.type == "files":
+                _read_file(table, connection, rendered)
+            else:
+                _qualify(table, connection, rendered)
+    for function in bound.find_all(exp.Anonymous):
+        # DuckDB has readers that work in any place of a query.
+        if function.name.lower() in _FILE_FUNCTIONS | {"read_text", "read_blob"} and not isinstance(
+            function.parent, exp.Table
+        ):
+            _refuse(f"{function.name}() is not allowed here", function, rendered)
+    return bound
+
+
+def _refuse(message: str, node: exp.Expr, rendered: Rendered, hint: str | None = None) -> None:
+    raise ConfigError(Diagnostic("US501", message, locate(rendered, node), hint))
+
+
+def _is_cte(table: exp.Table) -> bool:
+    """Whether a table name means a CTE in scope: one before it in the same WITH, or one of an enclosing query."""
+    if table.args.get("db"):
+        return False
+    name, node = table.name.lower(), table.parent
+    inside: exp.Expr = table
+    while node is not None:
+        if isinstance(node, exp.With) and isinstance(inside, exp.CTE):
+            names = [cte.alias.lower() for cte in node.expressions]
+            reach = inside.index + (1 if node.recursive else 0) if inside.index is not None else 0
+            if name in names[:reach]:
+                return True
+            # The WITH's owner lists this very CTE among the later ones: go past it.
+            inside, node = node.parent or node, (node.parent.parent if node.parent else None)
+            continue
+        with_ = node.args.get("with_")
+        if isinstance(with_, exp.With) and name in [cte.alias.lower() for cte in with_.expressions]:
+            return True
+        inside, node = node, node.parent
+    return False
+
+
+def _check_function(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+    function = table.this
+    name = (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+    if name in _TABLE_FUNCTIONS:
+        return
+    if connection.type != "files":
+        hint = "only a connection of type files reads files" if name in _FILE_FUNCTIONS else None
+        _refuse(f"the table function {name}() is not allowed", table, rendered, hint)
+    if name not in _FILE_FUNCTIONS and not isinstance(function, exp.ReadCSV | exp.ReadParquet):
+        _refuse(
+            f"the table function {name}() is not allowed",
+            table,
+            rendered,
+            did_you_mean(name, _FILE_FUNCTIONS),
+        )
+    first = function.expressions[0] if isinstance(function, exp.Anonymous | exp.ReadParquet) else function.this
+    paths = first.expressions if isinstance(first, exp.Array) else [first]
+    for path in paths:
+        if not (isinstance(path, exp.Literal) and path.is_string):
+            _refuse(f"{name}() takes the path of a file as a string", table, rendered)
+        path.replace(exp.Literal.string(_inside(path.this, connection, path, rendered)))
+
+
+def _qualify(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+    catalog, schema = table.catalog, table.db
+    if not catalog and schema.lower() == connection.name.lower():
+        catalog, schema = connection.name, ""
+    own = {connection.name.lower(), str(connection.options.get("database", "")).lower()}
+    if catalog and catalog.lower() not in own:
+        hint = "a pipeline reads one connection: write one pipeline for each"
+        _refuse(f"{catalog}.{schema}.{table.name} is not in connection {connection.name!r}", table, rendered, hint)
+    table.set("catalog", exp.to_identifier(connection.name, quoted=True))
+    table.set("db", exp.to_identifier(schema or default_schema(connection), quoted=True))
+    table.set("this", exp.to_identifier(table.name, quoted=True))
+
+
+def default_schema(connection: Connection) -> str:
+    """The schema of a table named without one."""
+    match connection.type:
+        case "postgres":
+            return str(connection.options.get("schema", "public"))
+        case "mysql":
+            return str(connection.options["database"])
+    return "main"
+
+
+def _read_file(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+    """`from 'contacts/*.parquet'` becomes the reader of that kind of file, with the path in the connection's folder."""
+    written = ".".join(part for part in (table.catalog, table.db, table.name) if part)
+    path = _inside(written, connection, table, rendered)
+    pure = PurePosixPath(written)
+    suffix = PurePosixPath(pure.stem).suffix if pure.suffix.lower() in _COMPRESSIONS else pure.suffix
+    reader = _READERS.get(suffix.lower())
+    if reader is None:
+        hint = f"known: {', '.join(_READERS)}, also .gz and .zst; or call read_csv('…', …) with options"
+        raise ConfigError(
+            Diagnostic("US501", f"{written!r} is not a kind of file known here", locate(rendered, table), hint)
+        )
+    options: list[exp.Expr] = [exp.Literal.string(path)]
+    if connection.options.get("union_by_name"):
+        options.append(exp.PropertyEQ(this=exp.to_identifier("union_by_name"), expression=exp.true()))
+    alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(pure.name.split(".")[0], quoted=True))
+    function = exp.Anonymous(this=reader, expressions=options)
+    table.replace(
+        exp.Table(this=function, alias=alias.copy(), joins=table.args.get("joins"), sample=table.args.get("sample"))
+    )
+
+
+def _inside(written: str, connection: Connection, node: exp.Expr, rendered: Rendered) -> str:
+    """The absolute path of a file named in a query.
+
+    Raises:
+        ConfigError: it leads out of the connection's folder (US501).
+    """
+    if "://" in written or written.startswith(("/", "~", "\\")) or ".." in written.replace("\\", "/").split("/"):
+        hint = f"paths start in the folder of connection {connection.name!r}"
+        _refuse(f"{written!r} leads out of connection {connection.name!r}", node, rendered, hint)
+    root = (connection.root / str(connection.options["path"])).resolve()
+    for found in root.glob(written):
+        if not found.resolve().is_relative_to(root):
+            _refuse(f"{written!r} is a link that leads out of connection {connection.name!r}", node, rendered)
+    return (root / written).as_posix()

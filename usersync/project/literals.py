@@ -1,0 +1,123 @@
+"""The settings calls of a model, `config(...)` and `users(...)`: read from the syntax tree, never run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import nodes
+
+from usersync.diagnostics import Diagnostic, SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A literal as written: its value, and the offset of its first character (of text: behind the quote)."""
+
+    value: Any
+    offset: int
+    items: tuple[Literal, ...] = ()
+    """Of a list or tuple."""
+    pairs: tuple[tuple[Literal, Literal], ...] = ()
+    """Of a dict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a settings call says, with the offset of every key and value.
+
+    Offsets are by dotted key: `mapping.email` is the text of that expression, `mapping.email:key` its key.
+    """
+
+    offset: int
+    literals: dict[str, Literal] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def at(self) -> dict[str, int]:
+        """Every offset by its dotted key."""
+        found = {f"{key}:key": offset for key, offset in self.keys.items()}
+        for key, literal in self.literals.items():
+            found.update(_offsets(key, literal))
+        return found
+
+
+class NotLiteralError(ValueError):
+    """An expression that would have to be run to know its value."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__("not a literal")
+        self.offset = offset
+
+
+def read_settings(file: SourceFile, tree: nodes.Template, function: str) -> tuple[Settings | None, list[Diagnostic]]:
+    """The one call of `function` in a template, and what is wrong with it; None where there is none."""
+    calls = [(name.lineno, call) for name, call in _calls(tree, function)]
+    if not calls:
+        return None, []
+    offset, call = calls[0]
+    problems = [
+        Diagnostic("US104", f"{function}() is called twice", file.location(again, len(function)))
+        for again, _ in calls[1:]
+    ]
+    if call.args or call.dyn_args or call.dyn_kwargs:
+        message = f"{function}() takes only key = literal"
+        problems.append(Diagnostic("US104", message, file.location(offset, len(function))))
+    settings = Settings(offset)
+    for keyword in call.kwargs:
+        try:
+            literal = _literal(file, keyword.value)
+        except NotLiteralError as error:
+            message = f"{function}({keyword.key} = …) must be a literal: it is read without running the template"
+            hint = "write the value itself; expressions and variables belong in the query"
+            problems.append(Diagnostic("US104", message, file.location(error.offset), hint))
+            continue
+        settings.literals[keyword.key] = literal
+        settings.keys[keyword.key] = _key_offset(file, keyword.key, keyword.value.lineno)
+    return settings, problems
+
+
+def _calls(tree: nodes.Template, function: str) -> Iterator[tuple[nodes.Name, nodes.Call]]:
+    for call in tree.find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name == function:
+            yield call.node, call
+
+
+def _key_offset(file: SourceFile, key: str, value_offset: int) -> int:
+    match = re.search(rf"\b{re.escape(key)}\s*=\s*\(*\s*\Z", file.text[:value_offset])
+    return match.start() if match else value_offset
+
+
+def _literal(file: SourceFile, node: nodes.Node) -> Literal:
+    match node:
+        case nodes.Const(value=str() as value):
+            return Literal(value, _inside_quotes(file, node.lineno))
+        case nodes.Const(value=value):
+            return Literal(value, node.lineno)
+        case nodes.Neg(node=nodes.Const(value=int() | float() as value)):
+            return Literal(-value, node.lineno)
+        case nodes.List(items=parts) | nodes.Tuple(items=parts):
+            items = tuple(_literal(file, part) for part in parts)
+            return Literal([item.value for item in items], node.lineno, items=items)
+        case nodes.Dict(items=entries):
+            pairs = tuple((_literal(file, pair.key), _literal(file, pair.value)) for pair in entries)
+            if any(pair[0].items or pair[0].pairs for pair in pairs):
+                raise NotLiteralError(node.lineno)
+            return Literal({key.value: value.value for key, value in pairs}, node.lineno, pairs=pairs)
+    raise NotLiteralError(node.lineno)
+
+
+def _inside_quotes(file: SourceFile, offset: int) -> int:
+    return offset + 1 if file.text[offset : offset + 1] in {"'", '"'} else offset
+
+
+def _offsets(key: str, literal: Literal) -> dict[str, int]:
+    found = {key: literal.offset}
+    for name, value in literal.pairs:
+        found[f"{key}.{name.value}:key"] = name.offset
+        found.update(_offsets(f"{key}.{name.value}", value))
+    for index, item in enumerate(literal.items):
+        found.update(_offsets(f"{key}.{index}", item))
+    return found

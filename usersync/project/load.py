@@ -1,0 +1,167 @@
+"""Reads an analyst's project: files to frozen values, every problem kept with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from usersync.diagnostics import ConfigError, Diagnostic, SourceFile, did_you_mean
+from usersync.project.config import pipeline
+from usersync.project.literals import read_settings
+from usersync.project.model import Pipeline, Profile, Project, UserSchema
+from usersync.project.profiles import load_profile
+from usersync.project.render import render_users
+from usersync.project.schema import read_users
+from usersync.project.templates import Library, parse
+
+MODELS = "models"
+USERS = "models/users.sql"
+RECORDED = "models/sources"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line and environment say, before any file is read."""
+
+    project_dir: Path
+    profiles_dir: Path | None = None
+    profile: str | None = None
+    target: str | None = None
+    vars: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_project(settings: Settings, *, lenient: bool = False, overlay: Mapping[str, str] | None = None) -> Project:
+    """The project of a folder. Problems inside models are kept, not raised.
+
+    Args:
+        settings: Where to look, and which target.
+        lenient: For lint: environment variables may be unset.
+        overlay: Texts that stand for files, by path relative to the project: an editor's unsaved buffers.
+
+    Raises:
+        ConfigError: there is no project here, or its profile is broken.
+    """
+    root = settings.project_dir
+    profile = load_profile(
+        root,
+        profiles_dir=settings.profiles_dir,
+        profile=settings.profile,
+        target=settings.target,
+        lenient=lenient,
+    )
+    files = _texts(root, overlay or {})
+    if not files and not (root / MODELS).is_dir():
+        hint = "make one with `usersync init`, or name its folder with --project-dir"
+        raise ConfigError(f"there is no project in {root}: no folder {MODELS}/", hint=hint)
+    problems: list[Diagnostic] = []
+    library = _library(root, problems)
+    users = _users(files, library, profile, settings.vars, problems)
+    models = _models(files, problems)
+    if profile:
+        problems += _connection_problems(models, users, profile)
+    return Project(root, profile, users, models, tuple(problems), library, settings.vars)
+
+
+def read_file(root: Path, path: Path) -> SourceFile:
+    """A project file with its relative path and `\\n` line ends.
+
+    Raises:
+        ConfigError: it cannot be read, or is not UTF-8.
+    """
+    shown = path.relative_to(root).as_posix()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(Diagnostic("US001", f"{shown} is not UTF-8: {error.reason} at byte {error.start}")) from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {shown}: {error.strerror}") from None
+    return SourceFile(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _texts(root: Path, overlay: Mapping[str, str]) -> list[SourceFile]:
+    paths = {p.relative_to(root).as_posix(): p for p in (root / MODELS).rglob("*.sql") if p.is_file()}
+    files = [read_file(root, path) for shown, path in paths.items() if shown not in overlay]
+    files += [SourceFile(shown, text.replace("\r\n", "\n")) for shown, text in overlay.items()]
+    return sorted((f for f in files if not f.path.startswith(f"{RECORDED}/")), key=lambda f: f.path)
+
+
+def _library(root: Path, problems: list[Diagnostic]) -> Library:
+    try:
+        library = Library(tuple(read_file(root, path) for path in sorted((root / "macros").rglob("*.sql"))))
+        return library if library.owners else Library()
+    except ConfigError as error:
+        problems += error.diagnostics
+        return Library()
+
+
+def _users(
+    files: list[SourceFile],
+    library: Library,
+    profile: Profile | None,
+    variables: Mapping[str, Any],
+    problems: list[Diagnostic],
+) -> UserSchema | None:
+    file = next((f for f in files if f.path == USERS), None)
+    if file is None:
+        hint = "it says what a user is: create table users (email varchar(254), …)"
+        problems.append(Diagnostic("US004", f"there is no {USERS}", None, hint))
+        return None
+    try:
+        settings, wrong = read_settings(file, parse(file), "users")
+        problems += wrong
+        schema, wrong = read_users(render_users(file, library, profile, variables), settings)
+    except ConfigError as error:
+        problems += error.diagnostics
+        return None
+    problems += wrong
+    return schema
+
+
+def _models(files: list[SourceFile], problems: list[Diagnostic]) -> dict[str, Pipeline]:
+    models: dict[str, Pipeline] = {}
+    for file in files:
+        if file.path == USERS:
+            continue
+        stem = Path(file.path).stem
+        if stem in models:
+            message = f"the name {stem!r} is also that of {models[stem].file.path}"
+            problems.append(Diagnostic("US101", message, file.location(0), "stems of model files are unique"))
+            continue
+        try:
+            settings, wrong = read_settings(file, parse(file), "config")
+        except ConfigError as error:
+            problems += error.diagnostics
+            continue
+        models[stem], more = pipeline(file, stem, settings)
+        problems += [*wrong, *more]
+    return models
+
+
+def _connection_problems(
+    models: Mapping[str, Pipeline], users: UserSchema | None, profile: Profile
+) -> list[Diagnostic]:
+    known = profile.connections
+    hint = f"connections are those of {profile.file}, target {profile.target!r}"
+
+    def suggest(name: str) -> str:
+        return did_you_mean(name, known) or hint
+
+    problems = [
+        model.problem(
+            "US103",
+            f"there is no connection {model.connection!r}",
+            "connection",
+            hint=suggest(model.connection),
+        )
+        for model in models.values()
+        if model.connection and model.connection not in known
+    ]
+    for path, connection in (users.primary_sources if users else {}).items():
+        if users and connection not in known:
+            where = users.location(f"primary_sources.{path}")
+            problems.append(
+                Diagnostic("US103", f"there is no connection {connection!r}", where, suggest(str(connection)))
+            )
+    return problems

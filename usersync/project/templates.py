@@ -1,0 +1,257 @@
+"""Jinja with exact places: templates are parsed with offsets in place of line numbers, and rendered in a sandbox.
+
+Jinja's nodes, errors and tracebacks carry one number, the line. Its lexer here yields the offset of each token
+instead, so that number is exact everywhere, run-time errors included.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from jinja2 import (
+    DictLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    UndefinedError,
+    nodes,
+)
+from jinja2.lexer import Lexer
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceFile, did_you_mean
+
+_MARK = re.compile("\x01([de])([0-9]+):([0-9]+)\x02")
+_UNDEFINED = re.compile(r"'([^']+)' is undefined")
+
+
+class _OffsetLexer(Lexer):
+    """Jinja's lexer, with the offset of each token where the line number goes."""
+
+    def tokeniter(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> Iterator[tuple[int, str, str]]:
+        position = 0
+        try:
+            for _, token, value in super().tokeniter(source, name, filename, state):
+                # Tokens cover the source but for blanks that `-` strips, so the next find is the token itself.
+                found = source.find(value, position)
+                start = found if found >= 0 else position
+                position = start + len(value)
+                yield start, token, value
+        except TemplateSyntaxError as error:
+            error.lineno = position
+            raise
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, loader=DictLoader({}), keep_trailing_newline=True)
+        self.globals.pop("lipsum", None)
+
+    @cached_property
+    def _offset_lexer(self) -> Lexer:
+        return _OffsetLexer(self)
+
+    @property
+    def lexer(self) -> Lexer:
+        return self._offset_lexer
+
+
+ENVIRONMENT = _Environment()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of rendered text and where it was written; `verbatim` text moves along with its source."""
+
+    start: int
+    file: SourceFile
+    offset: int
+    verbatim: bool
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """SQL as rendered, able to say where in the templates each of its characters was written."""
+
+    sql: str
+    file: SourceFile
+    _trace: Callable[[], tuple[str, list[Segment]]] = field(repr=False)
+
+    @cached_property
+    def _segments(self) -> list[Segment]:
+        text, segments = self._trace()
+        # A filter that counts or cuts text sees the marks too; then only the file is known.
+        return segments if text == self.sql else []
+
+    def location(self, offset: int, length: int = 1) -> Location:
+        """The place in a template of the rendered character at `offset`."""
+        index = bisect.bisect_right(self._segments, offset, key=lambda s: s.start) - 1
+        if index < 0:
+            return self.file.location(len(self.file.text) - len(self.file.text.lstrip()))
+        segment = self._segments[index]
+        moved = offset - segment.start if segment.verbatim else 0
+        return segment.file.location(segment.offset + moved, length if segment.verbatim else 1)
+
+
+def parse(file: SourceFile) -> nodes.Template:
+    """Jinja's syntax tree of a template, with offsets as line numbers.
+
+    Raises:
+        ConfigError: the template is not valid Jinja (US001).
+    """
+    try:
+        return ENVIRONMENT.parse(file.text, file.path, file.path)
+    except TemplateSyntaxError as error:
+        where = file.location(error.lineno)
+        message = re.sub(r" at \d+$", "", error.message or "syntax error")
+        raise ConfigError(Diagnostic("US001", f"template: {message}", where)) from None
+    except RecursionError:
+        raise ConfigError(Diagnostic("US001", "template: nested too deeply", file.location(0))) from None
+
+
+class _Marker(NodeTransformer):
+    """Puts a mark before everything that a template writes."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Output:  # noqa: N802 (named by Jinja's visitor)
+        marked: list[nodes.Expr] = []
+        for child in node.nodes:
+            kind = "d" if isinstance(child, nodes.TemplateData) else "e"
+            mark = nodes.TemplateData(f"\x01{kind}{self.index}:{child.lineno}\x02")
+            mark.set_lineno(child.lineno).set_environment(ENVIRONMENT)
+            marked += [mark, child]
+        node.nodes = marked
+        return node
+
+
+def _unmark(text: str, files: list[SourceFile]) -> tuple[str, list[Segment]]:
+    parts, segments, end, length = [], [], 0, 0
+    for match in _MARK.finditer(text):
+        parts.append(text[end : match.start()])
+        length += len(parts[-1])
+        segments.append(Segment(length, files[int(match[2])], int(match[3]), match[1] == "d"))
+        end = match.end()
+    parts.append(text[end:])
+    return "".join(parts), segments
+
+
+class TemplateProblem(Exception):  # noqa: N818 (becomes a diagnostic, with the place of the call)
+    """Raised by a function that a template called: what is wrong with the call."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint = code, message, hint
+
+
+@dataclass(frozen=True)
+class Library:
+    """The macros of a project, by name, each from one file of `macros/`."""
+
+    files: tuple[SourceFile, ...] = ()
+
+    @cached_property
+    def owners(self) -> dict[str, SourceFile]:
+        """Which file defines a macro."""
+        found: dict[str, SourceFile] = {}
+        for file in self.files:
+            for macro in parse(file).find_all(nodes.Macro):
+                if macro.name in found:
+                    message = f"macro {macro.name!r} is also defined in {found[macro.name].path}"
+                    raise ConfigError(Diagnostic("US001", message, file.location(macro.lineno)))
+                found[macro.name] = file
+        return found
+
+
+class _Renderer:
+    """One rendering: the context, the files seen and, when tracing, marks in all that is written."""
+
+    def __init__(self, library: Library, context: Mapping[str, Any], traced: bool) -> None:
+        self.library = library
+        self.traced = traced
+        self.files: list[SourceFile] = []
+        self._modules: dict[str, Any] = {}
+        self.context = {name: self._macro(name) for name in library.owners} | dict(context)
+
+    def template(self, file: SourceFile) -> Template:
+        tree = parse(file)
+        if self.traced:
+            self.files.append(file)
+            tree = _Marker(len(self.files) - 1).visit(tree)
+        code = ENVIRONMENT.compile(tree, file.path, file.path)
+        return Template.from_code(ENVIRONMENT, code, ENVIRONMENT.make_globals(None))
+
+    def _macro(self, name: str) -> Callable[..., str]:
+        """A macro that is looked up when called, so that macro files may use each other in any order."""
+
+        def call(*args: Any, **kwargs: Any) -> str:
+            owner = self.library.owners[name]
+            if owner.path not in self._modules:
+                self._modules[owner.path] = self.template(owner).make_module(self.context)
+            return str(getattr(self._modules[owner.path], name)(*args, **kwargs))
+
+        return call
+
+
+def render(file: SourceFile, library: Library, context: Mapping[str, Any]) -> Rendered:
+    """The text that a template makes in a context.
+
+    Raises:
+        ConfigError: the template cannot be rendered (US001), or uses an undefined name (US003).
+    """
+    renderer = _Renderer(library, context, traced=False)
+    text = _guarded(file, renderer)
+
+    def trace() -> tuple[str, list[Segment]]:
+        traced = _Renderer(library, context, traced=True)
+        return _unmark(_guarded(file, traced), traced.files)
+
+    return Rendered(text, file, trace)
+
+
+def _guarded(file: SourceFile, renderer: _Renderer) -> str:
+    try:
+        return renderer.template(file).render(renderer.context)
+    except ConfigError:
+        raise
+    except TemplateProblem as problem:
+        where = _place(problem, file)
+        raise ConfigError(Diagnostic(problem.code, problem.message, where, problem.hint)) from None
+    except UndefinedError as error:
+        message = error.message or "something is undefined"
+        name = _UNDEFINED.search(message)
+        known = [*renderer.context, *ENVIRONMENT.globals]
+        hint = did_you_mean(name[1], known) if name else None
+        raise ConfigError(Diagnostic("US003", f"template: {message}", _place(error, file), hint)) from None
+    except TemplateNotFound as error:
+        message, hint = (
+            f"template: there is no template {error.name!r} to load",
+            "macros of macros/*.sql need no import",
+        )
+        raise ConfigError(Diagnostic("US001", message, _place(error, file), hint)) from None
+    except TemplateError as error:
+        raise ConfigError(Diagnostic("US001", f"template: {error.message or error}", _place(error, file))) from None
+    except Exception as error:  # a template may raise anything: all of it is the template's fault
+        message = f"template: {type(error).__name__}: {error}"
+        raise ConfigError(Diagnostic("US001", message, _place(error, file))) from None
+
+
+def _place(error: BaseException, file: SourceFile) -> Location:
+    """Where in a template an error was raised: the innermost frame of the template's own."""
+    place, frame = 0, error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == file.path:
+            place = frame.tb_lineno
+        frame = frame.tb_next
+    return file.location(place)

@@ -1,0 +1,159 @@
+"""Connections attached read-only to the engine, each under its own name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from usersync.compile.sql import ident, literal
+from usersync.diagnostics import SourceError
+from usersync.project.model import Connection
+from usersync.sources.engine import set_option
+from usersync.sources.extensions import load_extension
+
+EXTENSIONS = {"postgres": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}
+
+# The scanner's string filters, groups and orders follow neither MySQL's rules nor DuckDB's, and tinyint(1) may hold 5.
+_MYSQL_OPTIONS: Mapping[str, Any] = {
+    "mysql_experimental_filter_pushdown": False,
+    "mysql_aggregate_pushdown_enabled": False,
+    "mysql_order_pushdown_enabled": False,
+    "mysql_tinyint1_as_boolean": False,
+    "mysql_query_timeout_enabled": False,
+    "mysql_session_time_zone": "+00:00",
+}
+# One query a table, so that the server can use an index.
+_POSTGRES_OPTIONS: Mapping[str, Any] = {"pg_use_ctid_scan": False}
+
+DEFAULT_CONNECT_TIMEOUT = 10
+"""Seconds."""
+
+_SECRET_KEYS = ("host", "port", "database", "user", "password")
+
+
+def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> None:
+    """Attaches a connection under its name, read-only. A connection of type files needs its folder only.
+
+    Raises:
+        SourceError: the extension, the file or the server is out of reach.
+    """
+    match connection.type:
+        case "files":
+            _existing(connection, Path.is_dir, "folder")
+        case "duckdb":
+            path = _existing(connection, Path.is_file, "file")
+            _run(engine, connection, f"attach {literal(str(path))} as {ident(connection.name)} (read_only)")
+        case "sqlite":
+            path = _existing(connection, Path.is_file, "file")
+            load_extension(engine, EXTENSIONS["sqlite"])
+            _run(
+                engine,
+                connection,
+                f"attach {literal(str(path))} as {ident(connection.name)} (type sqlite, read_only)",
+            )
+        case "postgres":
+            _server(engine, connection, _POSTGRES_OPTIONS, _postgres_parameters(connection.options))
+        case _:
+            _server(engine, connection, _MYSQL_OPTIONS, "")
+
+
+def _existing(connection: Connection, exists: Any, what: str) -> Path:
+    path = (connection.root / str(connection.options["path"])).resolve()
+    if not exists(path):
+        hint = "paths in profiles.yml start at the project's folder"
+        raise SourceError(f"connection {connection.name!r}: there is no {what} {path}", hint=hint)
+    return path
+
+
+def _server(
+    engine: duckdb.DuckDBPyConnection, connection: Connection, options: Mapping[str, Any], parameters: str
+) -> None:
+    load_extension(engine, EXTENSIONS[connection.type])
+    for name, value in options.items():
+        set_option(engine, name, value)
+    secret = ident(f"usersync_{connection.name}")
+    pairs = [f"{key} {literal(connection.options[key])}" for key in _SECRET_KEYS if key in connection.options]
+    if "ssl_mode" in connection.options:
+        pairs.append(f"ssl_mode {literal(connection.options['ssl_mode'])}")
+    # A secret, because the text of ATTACH is part of DuckDB's error messages.
+    _run(
+        engine,
+        connection,
+        f"create or replace temporary secret {secret} ({', '.join([f'type {connection.type}', *pairs])})",
+    )
+    _run(
+        engine,
+        connection,
+        f"attach {literal(parameters)} as {ident(connection.name)} "
+        f"(type {connection.type}, secret {secret}, read_only)",
+    )
+
+
+def _postgres_parameters(options: Mapping[str, Any]) -> str:
+    """libpq's parameters that are no secrets."""
+    parameters = [
+        f"connect_timeout={options.get('connect_timeout', DEFAULT_CONNECT_TIMEOUT)}",
+        "application_name=usersync",
+    ]
+    if "sslmode" in options:
+        parameters.append(f"sslmode={options['sslmode']}")
+    if "statement_timeout" in options:
+        parameters.append(f"options='-c statement_timeout={options['statement_timeout'] * 1000}'")
+    return " ".join(parameters)
+
+
+def _run(engine: duckdb.DuckDBPyConnection, connection: Connection, sql: str) -> None:
+    try:
+        engine.execute(sql)
+    except duckdb.Error as error:
+        raise source_error(connection, error) from None
+
+
+def source_error(connection: Connection, error: duckdb.Error, *, stage: str = "cannot connect") -> SourceError:
+    """DuckDB's error about a source in our words: the connection's name and address, never what it was told."""
+    text = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error).strip())
+    text = re.sub(
+        r'^(Unable to connect to Postgres at|Failed to connect to MySQL database with parameters) "[^"]*": ',
+        "",
+        text,
+    )
+    text = re.sub(r"\n\s*(LINE \d+:.*|.*\^\s*)$", "", text, flags=re.DOTALL)
+    text = " ".join(line.strip() for line in text.splitlines() if line.strip())
+    return SourceError(f"connection {connection.name!r} ({describe(connection)}): {stage}: {text}", hint=_hint(text))
+
+
+def describe(connection: Connection) -> str:
+    """A connection's type and address, for messages."""
+    options = connection.options
+    if "path" in options:
+        return f"{connection.type} at {options['path']}"
+    port = f":{options['port']}" if "port" in options else ""
+    return f"{connection.type} at {options.get('host', 'localhost')}{port}/{options['database']}"
+
+
+_HINTS = (
+    ("refused", "is the server running, and are host and port in profiles.yml right?"),
+    ("timeout expired", "is the host in profiles.yml right, and open to this machine?"),
+    ("password", "check user and password in profiles.yml"),
+    ("access denied", "check user and password in profiles.yml"),
+    ("could not translate host", "check the host in profiles.yml"),
+    ("unknown mysql server host", "check the host in profiles.yml"),
+    ("conflicting lock", "another process has the file open for writing"),
+    ("does not exist", "check the name; `usersync debug` shows what the connection reaches"),
+)
+
+
+def _hint(text: str) -> str | None:
+    return next((hint for word, hint in _HINTS if word in text.lower()), None)
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """A text without any of the secrets."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, "***")
+    return text

@@ -1,0 +1,39 @@
+"""The one DuckDB instance of a command: sources, stage and warehouse are attached to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from usersync.compile.sql import literal, template
+
+STAGE = "stage"
+"""The attached in-memory database where pipelines' rows are staged; every thread's cursor sees it."""
+
+
+def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB instance of our own, in UTC, that installs nothing by itself.
+
+    Args:
+        spill: The folder for what does not fit in memory.
+        options: The warehouse's `memory_limit` and `threads`, if any.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "temp_directory": str(spill),
+    }
+    config |= {key: str(value) for key, value in (options or {}).items() if key in {"memory_limit", "threads"}}
+    engine = duckdb.connect(":memory:", config=config)
+    engine.execute("set global TimeZone = 'UTC'")
+    engine.execute(f"attach ':memory:' as {STAGE}")
+    engine.execute(template("usersync.compile", "functions"))
+    return engine
+
+
+def set_option(engine: duckdb.DuckDBPyConnection, name: str, value: Any) -> None:
+    """Sets an option of the instance or of a loaded extension."""
+    engine.execute(f"set {name} = {literal(value)}")

@@ -1,0 +1,107 @@
+"""What a source says of a query: its columns and types, and those of the expressions over them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from usersync.compile.mapping import Mapped
+from usersync.compile.pipeline import Compiled, extraction_sql, type_problems
+from usersync.compile.sql import DIALECT, ident
+from usersync.diagnostics import ConfigError, Diagnostic
+from usersync.project.model import NAME, Connection
+from usersync.sources.attach import source_error
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A pipeline with types as the source has them now, by DuckDB's names."""
+
+    compiled: Compiled
+    types: Mapping[str, str]
+    """Of the query's columns, by name."""
+    expressions: tuple[str, ...]
+    """Of the mapped expressions, in order."""
+
+
+def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, connection: Connection) -> Inspected:
+    """Asks the source for the types of a pipeline's query; reads no rows.
+
+    Raises:
+        SourceError: the source cannot say.
+        ConfigError: the query or mapping does not fit what the source has.
+    """
+    described = describe_columns(engine, compiled, connection)
+    compiled, problems = compiled.with_columns(list(described))
+    problems += _bad_names(compiled, described)
+    problems += type_problems(compiled, described)
+    if problems:
+        raise ConfigError(problems)
+    return Inspected(compiled, described, expression_types(engine, compiled, described))
+
+
+def describe_columns(engine: duckdb.DuckDBPyConnection, compiled: Compiled, connection: Connection) -> dict[str, str]:
+    """The columns that a pipeline's query returns, with DuckDB's names of their types, in order."""
+    everything = replace(compiled, columns=None)
+    try:
+        rows = engine.execute(f"describe {extraction_sql(everything, connection, None, incremental=False)}").fetchall()
+    except duckdb.Error as error:
+        raise source_error(connection, error, stage="the query fails") from None
+    return {str(name): _plain(str(kind)) for name, kind, *_ in rows}
+
+
+def _plain(kind: str) -> str:
+    """DuckDB's type name; an enum by that name alone, since its values are the source's."""
+    return "ENUM" if kind.startswith("ENUM(") and not kind.endswith("]") else kind
+
+
+def _bad_names(compiled: Compiled, described: Mapping[str, str]) -> list[Diagnostic]:
+    """Names that only the database knows, of a `select *`."""
+    if compiled.full.columns is not None:
+        return []
+    return [
+        compiled.model.problem(
+            "US208", f"column name {name!r} is not valid", "", hint="select it by name, with an alias"
+        )
+        for name in described
+        if not NAME.match(name)
+    ]
+
+
+def expression_types(
+    engine: duckdb.DuckDBPyConnection, compiled: Compiled, types: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The type of each mapped expression, by binding it against columns of the right types.
+
+    Raises:
+        ConfigError: an expression does not bind (US201), at its place in `config()`.
+    """
+    if not compiled.mapped:
+        return ()
+    columns = ", ".join(
+        f"null::{'VARCHAR' if kind == 'ENUM' else kind} as {ident(name)}" for name, kind in types.items()
+    )
+    listed = ", ".join(f"({m.tree.sql(dialect=DIALECT)}) as c{i}" for i, m in enumerate(compiled.mapped))
+    try:
+        rows = engine.execute(f"describe select {listed} from (select {columns})").fetchall()
+    except duckdb.Error:
+        raise ConfigError(_unbindable(engine, compiled, columns)) from None
+    return tuple(_plain(str(row[1])) for row in rows)
+
+
+def _unbindable(engine: duckdb.DuckDBPyConnection, compiled: Compiled, columns: str) -> list[Diagnostic]:
+    problems = []
+    for mapped in compiled.mapped:
+        try:
+            engine.execute(f"describe select {mapped.tree.sql(dialect=DIALECT)} from (select {columns})")
+        except duckdb.Error as error:
+            problems.append(_expression_problem(compiled, mapped, str(error)))
+    return problems
+
+
+def _expression_problem(compiled: Compiled, mapped: Mapped, error: str) -> Diagnostic:
+    message = error.splitlines()[0].split("Error: ", 1)[-1]
+    hint = "mapping expressions are DuckDB SQL over the query's columns"
+    return compiled.model.problem("US201", f"mapping of {mapped.target.path!r}: {message}", mapped.key, hint=hint)

@@ -1,0 +1,157 @@
+"""The warehouse: one DuckDB file, attached to the engine, with one writer at a time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from usersync.compile.sql import literal, statements, template
+from usersync.diagnostics import ConfigError, WarehouseError
+from usersync.project.model import RESERVED, Profile, UserSchema
+
+ALIAS = "warehouse"
+DEFAULT_PATH = "target/warehouse.duckdb"
+
+
+def warehouse_path(profile: Profile, root: Path) -> Path:
+    """Where the warehouse file is."""
+    return root / str(profile.warehouse.get("path", DEFAULT_PATH))
+
+
+def attach_warehouse(
+    engine: duckdb.DuckDBPyConnection,
+    path: Path,
+    *,
+    read_only: bool = False,
+    lock_timeout: float = 0,
+    waiting: Callable[[str], None] | None = None,
+) -> None:
+    """Attaches the warehouse file and makes it the default of the connection.
+
+    Args:
+        engine: The DuckDB instance.
+        path: The file; made when missing, unless read-only.
+        read_only: Fails when there is no warehouse yet.
+        lock_timeout: Seconds to wait for another process to let go of it.
+        waiting: Told once when there is someone to wait for.
+
+    Raises:
+        WarehouseError: it cannot be opened, or another process holds it.
+    """
+    if read_only and not path.is_file():
+        raise WarehouseError(f"there is no warehouse {path} yet", hint="`usersync build` makes it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from None
+    deadline = time.monotonic() + lock_timeout
+    mode = " (read_only)" if read_only else ""
+    while True:
+        try:
+            engine.execute(f"attach {literal(str(path))} as {ALIAS}{mode}")
+            break
+        except duckdb.Error as error:
+            holder = _holder(str(error))
+            if holder is None:
+                raise _unusable(path, _first_line(error)) from None
+            if time.monotonic() >= deadline:
+                hint = "wait for it to end, or give --lock-timeout SECONDS"
+                raise WarehouseError(f"the warehouse {path} is held by {holder}", hint=hint) from None
+            if waiting:
+                waiting(holder)
+                waiting = None
+            time.sleep(0.2)
+    engine.execute(f"use {ALIAS}")
+
+
+def _unusable(path: Path, reason: str) -> WarehouseError:
+    hint = "the warehouse's path is in profiles.yml: warehouse: {type: duckdb, path: …}"
+    return WarehouseError(f"cannot open the warehouse {path}: {reason}", hint=hint)
+
+
+def _first_line(error: BaseException) -> str:
+    return re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error).strip()).splitlines()[0]
+
+
+def _holder(message: str) -> str | None:
+    """Who holds the lock, from DuckDB's message; None when the error is another."""
+    if "Could not set lock" not in message and "Conflicting lock" not in message:
+        return None
+    pid = re.search(r"\(PID (\d+)\)", message)
+    return f"another process (PID {pid[1]})" if pid else "another process"
+
+
+@contextmanager
+def transaction(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One transaction: committed at the end, rolled back on any error or interrupt.
+
+    Raises:
+        WarehouseError: DuckDB refused a statement or the commit.
+    """
+    engine.execute("begin")
+    try:
+        yield
+        engine.execute("commit")
+    except BaseException as error:
+        # At once: DuckDB aborts the process when a broken transaction is left open.
+        with suppress(duckdb.Error):
+            engine.execute("rollback")
+        if isinstance(error, duckdb.Error):
+            raise WarehouseError(f"the warehouse refused the build: {_first_line(error)}") from error
+        raise
+
+
+def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> None:
+    """Makes the tables, or fits them to the properties of today; nothing is written when they fit."""
+    engine.execute(template("usersync.warehouse", "tables"))
+    wanted = [(leaf.column, _canonical(engine, leaf.type.stored)) for leaf in users.leaves]
+    identities, people = _property_columns(engine, "identity_rows"), _property_columns(engine, "user_rows")
+    if identities == wanted and people == wanted:
+        return
+    for statement in statements(
+        "usersync.warehouse",
+        "layout",
+        leaves=users.leaves,
+        identities=_names(identities),
+        people=_names(people),
+    ):
+        engine.execute(statement)
+
+
+_OWN_COLUMNS = RESERVED | {"_pk", "_own_id", "_age", "_creates"}
+
+
+def _property_columns(engine: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]] | None:
+    """Name and type of a table's properties, in order; None when there is no such table."""
+    found = rows(
+        engine,
+        "select column_name, data_type from duckdb_columns() where schema_name = 'usersync' "
+        f"and database_name = {literal(ALIAS)} and table_name = {literal(table)} order by column_index",
+    )
+    return [(name, kind) for name, kind in found if name not in _OWN_COLUMNS] if found else None
+
+
+def _names(columns: list[tuple[str, str]] | None) -> frozenset[str] | None:
+    return None if columns is None else frozenset(name.lower() for name, _ in columns)
+
+
+def _canonical(engine: duckdb.DuckDBPyConnection, kind: str) -> str:
+    row = engine.execute(f"select typeof(null::{kind})").fetchone()
+    return str(row[0]) if row else kind
+
+
+def require_tables(engine: duckdb.DuckDBPyConnection) -> None:
+    """Raises ConfigError when the attached warehouse has no users yet."""
+    if not rows(engine, f"select 1 from duckdb_views() where database_name = {literal(ALIAS)} and view_name = 'users'"):
+        raise ConfigError("the warehouse has no users yet", hint="`usersync build` makes them")
+
+
+def rows(engine: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    return engine.execute(sql).fetchall()
