@@ -1,6 +1,6 @@
-{# Teaches: macros. SQL that several models need is written once here, and every model can call it by name. -#}
+{# Teaches: macros. SQL that several models need is written once, and every model calls it by name. -#}
 
-{# The same address, however it was typed: lower case, no blanks around it, and no value where nothing is left. -#}
+{# An e-mail address, however it was typed: lower case, no blanks around it, null where nothing is left. -#}
 {% macro clean_email(column) -%}
 nullif(lower(trim({{ column }})), '')
 {%- endmacro %}

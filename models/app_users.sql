@@ -1,4 +1,4 @@
-{# Teaches: JSON. Properties are taken out of a document, accounts out of an array, and the cursor is a text. #}
+{# Teaches: JSON. Properties come out of a document, accounts out of an array, and the cursor is text. #}
 {{ config(
     connection        = 'app',
     user_id           = 'id',

@@ -1,4 +1,4 @@
-{# Teaches: a pipeline. Columns become properties by SQL expressions, and each build reads only what changed. #}
+{# Teaches: a pipeline. SQL expressions make properties of columns, and a build reads only what changed. #}
 {{ config(
     connection  = 'crm',
     user_id     = 'id',
@@ -30,5 +30,5 @@ select
     account_ids,
     updated_at
 from customers
--- The first build has no cursor yet and reads every row; later ones start at the newest updated_at seen so far.
+-- The first build has no cursor and reads every row; later ones start at the newest updated_at seen.
 where updated_at >= ${updated_at}

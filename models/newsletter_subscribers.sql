@@ -1,4 +1,4 @@
-{# Teaches: update_only. A subscriber adds to a user that another pipeline brings, and waits while there is none. #}
+{# Teaches: update_only. A subscriber adds to a user that another pipeline brings, or waits for one. #}
 {{ config(
     connection  = 'newsletter',
     user_id     = 'subscriber_id',

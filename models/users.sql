@@ -1,4 +1,4 @@
-{# Teaches: what a user is. Its properties and their types, which of them identify a person, and the guards. #}
+{# Teaches: what a user is. Its properties and their types, which of them identify a person, and guards. #}
 {{ users(
     identifiers              = ['email', 'phone'],
     primary_sources          = {'email': 'crm', 'first_name': 'crm', 'address.city': 'crm'},
@@ -16,5 +16,5 @@ create table users (
     birth_year  year,                                                 -- Year of birth
     total_spent decimal(10, 2) check (total_spent >= 0),              -- Spent in the shop so far, in euros
     newsletter  boolean,                                              -- Whether the newsletter may be sent
-    profile     json                                                  -- What the person told the app, as it came
+    profile     json                                                  -- What the app knows, as it came
 );

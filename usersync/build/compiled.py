@@ -13,9 +13,10 @@ from usersync.build.extract import raw_table
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import UNKNOWN, Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
-from usersync.compile.sql import DIALECT
+from usersync.compile.sql import DIALECT, literal
+from usersync.compile.times import needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, did_you_mean
-from usersync.project.model import Connection, Project
+from usersync.project.model import Connection, Pipeline, Project, Source
 from usersync.sources.attach import attach
 from usersync.sources.engine import open_engine
 from usersync.sources.inspect import Inspected, inspect
@@ -37,50 +38,76 @@ def compiled_sql(
     if project.profile is None:
         raise ConfigError("there is no profiles.yml")
     engine = open_engine(project.root / "target" / "spill")
+    sources: dict[str, Source | SourceError] = {}
     try:
         for stem, pipeline in compiled.items():
             connection = project.profile.connections[pipeline.model.connection]
-            found, problem = _inspected(engine, pipeline, connection, offline)
-            yield stem, _text(found, connection, dialect), problem
+            found, source, problem = _inspected(engine, pipeline, connection, sources, offline)
+            yield stem, _text(engine, found, source, dialect), problem
     finally:
         engine.close()
 
 
 def _inspected(
-    engine: duckdb.DuckDBPyConnection, compiled: Compiled, connection: Connection, offline: bool
-) -> tuple[Inspected, Diagnostic | None]:
+    engine: duckdb.DuckDBPyConnection,
+    compiled: Compiled,
+    connection: Connection,
+    sources: dict[str, Source | SourceError],
+    offline: bool,
+) -> tuple[Inspected, Source, Diagnostic | None]:
     problem = None
     if not offline:
         try:
-            cursor = engine.cursor()
-            attached = cursor.execute(
-                f"select 1 from duckdb_databases() where database_name = '{connection.name}'"
-            ).fetchone()
-            if not attached:
-                attach(cursor, connection)
-            return inspect(cursor, compiled, connection), None
+            source = _attached(engine, connection, sources)
+            return inspect(engine, compiled, source), source, None
         except SourceError as error:
-            problem = replace(
-                error.diagnostics[0], level=Level.WARNING, hint="types are taken for text where they matter"
-            )
-    names = compiled.columns or ()
-    return Inspected(compiled, dict.fromkeys(names, UNKNOWN), (UNKNOWN,) * len(compiled.mapped)), problem
+            hint = "types are taken for text where they matter"
+            problem = replace(error.diagnostics[0], level=Level.WARNING, hint=hint)
+    assumed = Inspected(compiled, dict.fromkeys(compiled.columns or (), UNKNOWN), (UNKNOWN,) * len(compiled.mapped))
+    return assumed, Source(connection), problem
 
 
-def _text(found: Inspected, connection: Connection, dialect: str | None) -> str:
+def _attached(
+    engine: duckdb.DuckDBPyConnection, connection: Connection, sources: dict[str, Source | SourceError]
+) -> Source:
+    """A connection's source, attached once; its failure is remembered too."""
+    if connection.name not in sources:
+        try:
+            sources[connection.name] = attach(engine, connection)
+        except SourceError as error:
+            sources[connection.name] = error
+    found = sources[connection.name]
+    if isinstance(found, SourceError):
+        raise found
+    return found
+
+
+def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, dialect: str | None) -> str:
     compiled, model = found.compiled, found.compiled.model
     parts = [
         f"-- {model.file.path}: everything, as on the first run",
-        extraction_sql(compiled, connection, None, incremental=False),
+        extraction_sql(compiled, source, None, incremental=False),
     ]
     if model.incremental and model.updated_at:
         kind = {name.lower(): kind for name, kind in found.types.items()}.get(model.updated_at.lower(), UNKNOWN)
-        sql = extraction_sql(compiled, connection, cursor_literal(CURSOR, kind), incremental=True)
+        cursor = _cursor(engine, model, kind)
+        sql = extraction_sql(compiled, source, cursor_literal(cursor, kind), incremental=True)
         parts += [f"-- what changed, here since {CURSOR}", sql]
     if dialect:
         return ";\n\n".join(_transpiled(part, dialect) for part in parts if not part.startswith("--")) + ";"
     parts.append(projection_sql(compiled, raw_table(model), found.types, found.expressions, NOW))
     return "\n".join(part if part.startswith("--") and "\n" not in part else f"{part};\n" for part in parts).rstrip()
+
+
+def _cursor(engine: duckdb.DuckDBPyConnection, model: Pipeline, kind: str) -> str:
+    """The example cursor in the spelling of the update column."""
+    spelled = model.updated_at_format
+    if spelled is None or not needs_format(kind):
+        return CURSOR
+    text = "%Y-%m-%dT%H:%M:%SZ" if spelled == "ISO8601" else spelled
+    row = engine.execute(f"select strftime(timestamp {literal(CURSOR)}, {literal(text)})").fetchone()
+    found = str(row[0]) if row else CURSOR
+    return f'"{found}"' if kind == "JSON" else found
 
 
 def _transpiled(sql: str, dialect: str) -> str:

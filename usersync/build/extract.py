@@ -15,7 +15,7 @@ from usersync.compile.projection import projection_sql
 from usersync.compile.sql import ident, literal, template
 from usersync.compile.times import parsed
 from usersync.diagnostics import WarehouseError
-from usersync.project.model import Connection, Pipeline
+from usersync.project.model import Pipeline, Source
 from usersync.sources.attach import source_error
 from usersync.sources.inspect import Inspected, inspect
 
@@ -47,7 +47,7 @@ class Staged:
 def extract(
     engine: duckdb.DuckDBPyConnection,
     compiled: Compiled,
-    connection: Connection,
+    source: Source,
     state: State,
     *,
     now: str,
@@ -59,7 +59,7 @@ def extract(
     Args:
         engine: A cursor of the engine, used by this thread only.
         compiled: The pipeline, compiled offline.
-        connection: Its connection, attached.
+        source: Its connection, attached.
         state: Its last run.
         now: The build's start in UTC.
         full_refresh: Ignore the cursor.
@@ -70,7 +70,7 @@ def extract(
         ConfigError: the query or mapping does not fit what the source has.
     """
     started = time.perf_counter()
-    found = inspect(engine, compiled, connection)
+    found = inspect(engine, compiled, source)
     compiled = found.compiled
     model = compiled.model
     incremental = (
@@ -80,7 +80,7 @@ def extract(
         and state.definition_hash == compiled.definition_hash
     )
     cursor = _bound_cursor(engine, found, state.cursor or "") if incremental else None
-    read = _read(engine, found, connection, cursor, limit)
+    read = _read(engine, found, source, cursor, limit)
     extracted = time.perf_counter()
     staged = _project(engine, found, now, full=not incremental, read=read)
     staged.seconds.update(extract=extracted - started, map=time.perf_counter() - extracted)
@@ -111,17 +111,17 @@ def mapped_table(model: Pipeline) -> str:
 def _read(
     engine: duckdb.DuckDBPyConnection,
     found: Inspected,
-    connection: Connection,
+    source: Source,
     cursor: Any,
     limit: int | None,
 ) -> int:
-    sql = extraction_sql(found.compiled, connection, cursor, incremental=cursor is not None)
+    sql = extraction_sql(found.compiled, source, cursor, incremental=cursor is not None)
     bounded = f"{sql}\nlimit {limit}" if limit is not None else sql
     table = raw_table(found.compiled.model)
     try:
         engine.execute(f"create or replace table {table} as\n{bounded}")
     except duckdb.Error as error:
-        raise source_error(connection, error, stage="reading fails") from None
+        raise source_error(source.connection, error, stage="reading fails") from None
     return int(_one(engine, f"select count(*) from {table}"))
 
 

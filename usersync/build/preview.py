@@ -40,15 +40,15 @@ def preview(
         SourceError: the source cannot be read.
         ConfigError: the query or mapping does not fit what the source has.
     """
-    attach(engine, connection)
-    found = inspect(engine, compiled, connection)
+    source = attach(engine, connection)
+    found = inspect(engine, compiled, source)
     raw = raw_table(found.compiled.model)
     # All columns, not only those in use: each is a property that could be.
     everything = extraction_sql(replace(found.compiled, columns=None), connection, None, incremental=False)
     try:
         engine.execute(f"create or replace table {raw} as\n{everything}\nlimit {limit}")
     except duckdb.Error as error:
-        raise source_error(connection, error, stage="reading fails") from None
+        raise source_error(source.connection, error, stage="reading fails") from None
     return _mapped(engine, found, raw, now)
 
 

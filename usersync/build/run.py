@@ -35,7 +35,7 @@ from usersync.diagnostics import (
     NothingSelectedError,
     UsersyncError,
 )
-from usersync.project.model import Connection, Pipeline, Profile, Project
+from usersync.project.model import Connection, Pipeline, Profile, Project, Source
 from usersync.sources.attach import attach
 from usersync.sources.engine import open_engine
 from usersync.warehouse.store import attach_warehouse, prepare_tables, rows, transaction, warehouse_path
@@ -238,10 +238,10 @@ class _Build:
     def _extract_one(self, attached: _Attached, compiled: Compiled, state: State) -> Staged:
         model = compiled.model
         self.listener(Event("reading", model.stem))
-        connection = attached.get(model.connection)
+        source = attached.get(model.connection)
         cursor = self.engine.cursor()
         try:
-            return extract(cursor, compiled, connection, state, now=self.now, full_refresh=self.options.full_refresh)
+            return extract(cursor, compiled, source, state, now=self.now, full_refresh=self.options.full_refresh)
         finally:
             cursor.close()
 
@@ -253,7 +253,7 @@ class _Build:
             return
         self.results[stem] = _result(found.compiled, Outcome.SUCCESS, found)
         rejected = f", {found.rejected:,} rejected" if found.rejected else ""
-        self.listener(Event("read", stem, f"{found.read:,} rows{rejected}"))
+        self.listener(Event("read", stem, f"{found.read:,} row{'' if found.read == 1 else 's'}{rejected}"))
         if found.duplicates:
             message = f"{found.duplicates:,} rows repeat a user id of the same read: the latest update time won"
             self.warnings.append(found.compiled.model.problem("duplicates", message, "user_id", level=Level.WARNING))
@@ -385,23 +385,22 @@ class _Attached:
         self._engine = engine
         self._connections = connections
         self._locks = {name: threading.Lock() for name in connections}
-        self._done: dict[str, UsersyncError | None] = {}
+        self._done: dict[str, Source | UsersyncError] = {}
 
-    def get(self, name: str) -> Connection:
+    def get(self, name: str) -> Source:
         with self._locks[name]:
             if name not in self._done:
                 self._done[name] = self._attach(name)
-            error = self._done[name]
-        if error is not None:
-            raise error
-        return self._connections[name]
+            found = self._done[name]
+        if isinstance(found, UsersyncError):
+            raise found
+        return found
 
-    def _attach(self, name: str) -> UsersyncError | None:
+    def _attach(self, name: str) -> Source | UsersyncError:
         cursor = self._engine.cursor()
         try:
-            attach(cursor, self._connections[name])
+            return attach(cursor, self._connections[name])
         except UsersyncError as error:
             return error
         finally:
             cursor.close()
-        return None

@@ -43,13 +43,20 @@ def command(console: Console, folder: Path) -> None:
     console.note(f"made a project in {folder.resolve()}: {len(files)} files\nnext: {enter}usersync build")
 
 
+def _is_starter(path: Path) -> bool:
+    if path.parts[0] == "tests":
+        return path.suffix == ".sql" and len(path.parts) == 2
+    return path.suffix not in {".py", ".pyc"}
+
+
 def _files() -> list[tuple[Path, Path]]:
     """What a new project holds: path in the project, and the file to copy."""
     starter = Path(__file__).parent.parent / "starter"
     # In a checkout the starter is the repo's own root.
     root = starter if starter.is_dir() else Path(__file__).parent.parent.parent
     profiles = root / ("profiles.yml" if starter.is_dir() else "profiles.example.yml")
-    folders = ("models", "data", "macros")
+    folders = ("models", "data", "macros", "tests")
     found = [path for folder in folders for path in sorted((root / folder).rglob("*")) if path.is_file()]
-    copied = [(path.relative_to(root), path) for path in found if path.suffix not in {".py", ".pyc"}]
+    # The repo's tests/ holds much else; a project's own data tests are the .sql files at its top.
+    copied = [(path.relative_to(root), path) for path in found if _is_starter(path.relative_to(root))]
     return [*copied, (Path("profiles.yml"), profiles)]

@@ -14,10 +14,10 @@ from usersync.compile.cursor import bind_cursor
 from usersync.compile.mapping import Mapped, mapped_properties
 from usersync.compile.query import Query, parse_query
 from usersync.compile.sql import DIALECT
-from usersync.compile.tables import qualify_tables
+from usersync.compile.tables import qualify_tables, retype_json
 from usersync.compile.times import allowed_update_type, needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
-from usersync.project.model import Connection, Pipeline, Project, UserSchema
+from usersync.project.model import Pipeline, Project, Source, UserSchema
 from usersync.project.render import render_model
 
 ROLES = ("user_id", "fallback_id", "updated_at", "account_ids", "account_name")
@@ -192,16 +192,17 @@ def type_problems(compiled: Compiled, types: Mapping[str, str]) -> list[Diagnost
     return problems
 
 
-def extraction_sql(compiled: Compiled, connection: Connection, cursor: exp.Expr | None, *, incremental: bool) -> str:
+def extraction_sql(compiled: Compiled, source: Source, cursor: exp.Expr | None, *, incremental: bool) -> str:
     """The SELECT that reads the columns in use from the source.
 
     Args:
         compiled: The pipeline.
-        connection: Its connection.
+        source: Its connection.
         cursor: The cursor's literal; None reads everything.
         incremental: Which rendering of the template to use.
     """
     query = compiled.incremental if incremental else compiled.full
-    tree = qualify_tables(bind_cursor(query.tree, cursor), connection, query.rendered)
+    tree = qualify_tables(bind_cursor(query.tree, cursor), source.connection, query.rendered)
+    tree = retype_json(tree, source.json_columns)
     columns = [exp.column(name, quoted=True) for name in compiled.used_columns] if compiled.columns else [exp.Star()]
     return exp.select(*columns).from_(tree.subquery("source")).sql(dialect=DIALECT, pretty=True, comments=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from usersync.compile.conversions import alias, convert, leaf_values
+from usersync.compile.conversions import alias, convert, is_text, leaf_values
 from usersync.compile.pipeline import UNKNOWN, Compiled
 from usersync.compile.sql import DIALECT, ident, literal, template
 from usersync.compile.times import instant, needs_format, text_of
@@ -109,6 +109,11 @@ def _accounts(model: Pipeline, kinds: Mapping[str, str]) -> dict[str, str]:
             given = (
                 f"case json_type({column}) when 'ARRAY' then {elements} else [json_extract_string({column}, '$')] end"
             )
+        elif is_text(kind):
+            # Where a source has no arrays, they are json written as text.
+            array = f"{column}::varchar like '[%' and json_valid({column}::varchar)"
+            elements = f"json_extract_string({column}::varchar, '$[*]')"
+            given = f"case when {array} then {elements} else [{column}::varchar] end"
         else:
             given = f"{column}::varchar[]" if kind.endswith("]") else f"[{column}::varchar]"
         present = f"list_filter({given}, lambda account: account <> '')"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
 from sqlglot import exp
@@ -58,6 +59,26 @@ def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) 
             function.parent, exp.Table
         ):
             _refuse(f"{function.name}() is not allowed here", function, rendered)
+    return bound
+
+
+def retype_json(tree: exp.Query, json_columns: Mapping[str, Collection[str]]) -> exp.Query:
+    """A copy of a qualified query that reads columns as json where the scanner would call them text.
+
+    Args:
+        tree: The query, its tables by their full names.
+        json_columns: Columns by `schema.table`, in lower case.
+    """
+    bound = tree.copy()
+    for table in list(bound.find_all(exp.Table)):
+        columns = json_columns.get(f"{table.db}.{table.name}".lower())
+        if not columns or not table.catalog:
+            continue
+        alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
+        casts = [exp.alias_(exp.cast(exp.column(c, quoted=True), "json"), c, quoted=True) for c in sorted(columns)]
+        bare = exp.Table(this=table.this.copy(), db=table.args["db"].copy(), catalog=table.args["catalog"].copy())
+        typed = exp.select(exp.Star(replace=casts)).from_(bare)
+        table.replace(exp.Subquery(this=typed, alias=alias.copy(), joins=table.args.get("joins")))
     return bound
 
 

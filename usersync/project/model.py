@@ -36,6 +36,15 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """An attached connection, and what the scanner does not tell of it."""
+
+    connection: Connection
+    json_columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Columns that hold json though the scanner calls them text, by `schema.table`, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One target of profiles.yml: the connections and the warehouse."""
 

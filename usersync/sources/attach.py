@@ -9,9 +9,9 @@ from typing import Any
 
 import duckdb
 
-from usersync.compile.sql import ident, literal
+from usersync.compile.sql import ident, literal, template
 from usersync.diagnostics import SourceError
-from usersync.project.model import Connection
+from usersync.project.model import Connection, Source
 from usersync.sources.engine import set_option
 from usersync.sources.extensions import load_extension
 
@@ -35,7 +35,7 @@ DEFAULT_CONNECT_TIMEOUT = 10
 _SECRET_KEYS = ("host", "port", "database", "user", "password")
 
 
-def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> None:
+def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
     """Attaches a connection under its name, read-only. A connection of type files needs its folder only.
 
     Raises:
@@ -59,6 +59,7 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> None:
             _server(engine, connection, _POSTGRES_OPTIONS, _postgres_parameters(connection.options))
         case _:
             _server(engine, connection, _MYSQL_OPTIONS, "")
+    return Source(connection, _json_columns(engine, connection))
 
 
 def _existing(connection: Connection, exists: Any, what: str) -> Path:
@@ -91,6 +92,29 @@ def _server(
         f"attach {literal(parameters)} as {ident(connection.name)} "
         f"(type {connection.type}, secret {secret}, read_only)",
     )
+
+
+def _json_columns(engine: duckdb.DuckDBPyConnection, connection: Connection) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for name in _JSON_QUERIES.get(connection.type, ()):
+        for schema, table, column in _ask(engine, connection, template("usersync.sources", name)):
+            found.setdefault(f"{schema}.{table}".lower(), set()).add(str(column).lower())
+    return {table: frozenset(columns) for table, columns in found.items()}
+
+
+_JSON_QUERIES = {
+    "postgres": ("json_columns_postgres",),
+    "mysql": ("json_columns_mysql", "json_columns_mariadb"),
+}
+
+
+def _ask(engine: duckdb.DuckDBPyConnection, connection: Connection, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of a query in the server's own SQL; none where the server does not know what is asked for."""
+    function = f"{connection.type}_query"
+    try:
+        return engine.execute(f"from {function}({literal(connection.name)}, {literal(sql)})").fetchall()
+    except duckdb.Error:
+        return []
 
 
 def _postgres_parameters(options: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from usersync.compile.mapping import Mapped
 from usersync.compile.pipeline import Compiled, extraction_sql, type_problems
 from usersync.compile.sql import DIALECT, ident
 from usersync.diagnostics import ConfigError, Diagnostic
-from usersync.project.model import NAME, Connection
+from usersync.project.model import NAME, Source
 from usersync.sources.attach import source_error
 
 
@@ -26,14 +26,14 @@ class Inspected:
     """Of the mapped expressions, in order."""
 
 
-def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, connection: Connection) -> Inspected:
+def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> Inspected:
     """Asks the source for the types of a pipeline's query; reads no rows.
 
     Raises:
         SourceError: the source cannot say.
         ConfigError: the query or mapping does not fit what the source has.
     """
-    described = describe_columns(engine, compiled, connection)
+    described = describe_columns(engine, compiled, source)
     compiled, problems = compiled.with_columns(list(described))
     problems += _bad_names(compiled, described)
     problems += type_problems(compiled, described)
@@ -42,13 +42,13 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, connection: C
     return Inspected(compiled, described, expression_types(engine, compiled, described))
 
 
-def describe_columns(engine: duckdb.DuckDBPyConnection, compiled: Compiled, connection: Connection) -> dict[str, str]:
+def describe_columns(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> dict[str, str]:
     """The columns that a pipeline's query returns, with DuckDB's names of their types, in order."""
     everything = replace(compiled, columns=None)
     try:
-        rows = engine.execute(f"describe {extraction_sql(everything, connection, None, incremental=False)}").fetchall()
+        rows = engine.execute(f"describe {extraction_sql(everything, source, None, incremental=False)}").fetchall()
     except duckdb.Error as error:
-        raise source_error(connection, error, stage="the query fails") from None
+        raise source_error(source.connection, error, stage="the query fails") from None
     return {str(name): _plain(str(kind)) for name, kind, *_ in rows}
 
 
