@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from tests import servers
 from tests.servers import Database, Keeper, KeeperService, Kind
+from tests.support import Workspace
 
 FIND_SERVER = pytest.StashKey[Callable[[Kind], Database]]()
 KEEPER = pytest.StashKey[Keeper]()
@@ -86,3 +88,9 @@ def _speaks_to_us(variable: str) -> bool:
     if variable.startswith("USERSYNC_"):
         return not variable.startswith("USERSYNC_TEST_")
     return variable in {"NO_COLOR", "FORCE_COLOR"} or variable.startswith(("PG", "MYSQL_"))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty project folder."""
+    return Workspace(tmp_path)

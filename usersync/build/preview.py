@@ -44,7 +44,7 @@ def preview(
     found = inspect(engine, compiled, source)
     raw = raw_table(found.compiled.model)
     # All columns, not only those in use: each is a property that could be.
-    everything = extraction_sql(replace(found.compiled, columns=None), connection, None, incremental=False)
+    everything = extraction_sql(replace(found.compiled, columns=None), source, None, incremental=False)
     try:
         engine.execute(f"create or replace table {raw} as\n{everything}\nlimit {limit}")
     except duckdb.Error as error:

@@ -1,7 +1,7 @@
 -- Identifier values of every identity: one row per (identifier, value, identity), arrays one row an element.
 create or replace temp table raw_links as
 {% for identifier in identifiers %}
-select {{ loop.index0 }} as k, v, _pk
+select {{ loop.index0 }} as k, v, _pk, {{ "v in (" ~ (identifier.ignored | map('literal') | join(', ')) ~ ")" if identifier.ignored else "false" }} as ignored
 from (
     select{{ ' distinct' if identifier.array else '' }}
         {{ "unnest(" ~ (identifier.column | ident) ~ ")::varchar" if identifier.array else (identifier.column | ident) ~ "::varchar" }} as v,
@@ -9,37 +9,35 @@ from (
     from usersync.identity_rows
 )
 where v is not null
-{%- if identifier.ignored %} and v not in ({{ identifier.ignored | map('literal') | join(', ') }}){% endif %}
-
 {% if not loop.last %}
 union all
 {% endif %}
 {% else %}
-select 0 as k, ''::varchar as v, 0::bigint as _pk
+select 0 as k, ''::varchar as v, 0::bigint as _pk, false as ignored
 limit 0
 {% endfor %}
 ;
 
--- A value that too many identities share says nothing about a person: it counts as null.
+-- Values that say nothing about a person count as null: those listed, and those that too many identities share.
+create or replace temp table ignored as
+select k, v, count(*) as identities, case when any_value(ignored) then 'ignore_values' else 'max_identities_per_value' end as reason
+from temp.raw_links
+group by k, v
+having any_value(ignored){% if limit is not none %} or count(*) > {{ limit }}{% endif %}
+
+;
+
 delete from usersync.ignored_values;
 
 insert into usersync.ignored_values by name
-select
-    {{ "([" ~ (identifiers | map(attribute='path') | map('literal') | join(', ')) ~ "]::varchar[])" }}[k + 1] as property,
-    v as value,
-    count(*) as identities,
-    'max_identities_per_value' as reason
-from temp.raw_links
-group by k, v
-having count(*) > {{ limit if limit is not none else 'null' }};
+select {{ "([" ~ (identifiers | map(attribute='path') | map('literal') | join(', ')) ~ "]::varchar[])" }}[k + 1] as property, v as value, identities, reason
+from temp.ignored
+order by all;
 
 create or replace temp table kept_links as
-select l.*
+select l.k, l.v, l._pk
 from temp.raw_links as l
-{% if limit is not none %}
-anti join (select k, v from temp.raw_links group by k, v having count(*) > {{ limit }}) as i on i.k = l.k and i.v = l.v
-{% endif %}
-;
+anti join temp.ignored as i on i.k = l.k and i.v = l.v;
 
 -- The mask of a link: which identifiers of higher priority its identity has. Where two masks overlap, that identifier
 -- decides, not this one.
