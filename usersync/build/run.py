@@ -261,7 +261,10 @@ class _Build:
     def _fail(self, stem: str, error: UsersyncError) -> None:
         outcome = Outcome.REFUSED if isinstance(error, GuardError) else Outcome.FAILED
         model = self.compiled[stem].model
-        diagnostics = tuple(d if d.location else replace(d, location=model.location("")) for d in error.diagnostics)
+        diagnostics = tuple(
+            d if d.location else replace(d, location=model.location("connection", length=len(model.connection)))
+            for d in error.diagnostics
+        )
         before = self.results.get(stem) or _result(self.compiled[stem], outcome)
         self.results[stem] = replace(before, outcome=outcome, diagnostics=diagnostics)
         self.listener(Event("failed", stem, diagnostics[0].message))

@@ -45,6 +45,39 @@ class Mapped:
         return tuple(dict.fromkeys(_root(column) for column in self.tree.find_all(exp.Column)))
 
 
+# What cannot fail for a row; everything else is tried, at some cost.
+_SAFE = (
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Null,
+    exp.Boolean,
+    exp.Paren,
+    exp.Lower,
+    exp.Upper,
+    exp.Trim,
+    exp.Length,
+    exp.Concat,
+    exp.ConcatWs,
+    exp.DPipe,
+    exp.Coalesce,
+    exp.Nullif,
+    exp.Case,
+    exp.If,
+    exp.Predicate,
+    exp.Connector,
+    exp.Not,
+    exp.TryCast,
+    exp.DataType,
+    exp.DataTypeParam,
+)
+
+
+def may_fail(tree: exp.Expr) -> bool:
+    """Whether an expression can raise an error for some row, as a cast can."""
+    return not all(isinstance(node, _SAFE) for node in tree.walk())
+
+
 def _root(column: exp.Column) -> str:
     """`address.city` reads the column `address`."""
     return column.parts[0].name

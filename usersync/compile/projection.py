@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from usersync.compile.conversions import alias, convert, is_text, leaf_values
+from usersync.compile.mapping import may_fail
 from usersync.compile.pipeline import UNKNOWN, Compiled
 from usersync.compile.sql import DIALECT, ident, literal, template
 from usersync.compile.times import instant, needs_format, text_of
@@ -29,6 +30,7 @@ def projection_sql(
     for index, (mapped, kind) in enumerate(zip(compiled.mapped, expressions, strict=True)):
         raw, value, reason = (alias(prefix, index) for prefix in ("raw", "value", "reason"))
         conversion = convert(raw, kind, value, mapped.target)
+        tried = alias("tried", index) if may_fail(mapped.tree) else None
         leaves += leaf_values(value, mapped.target)
         properties.append(
             {
@@ -37,6 +39,7 @@ def projection_sql(
                 "raw_alias": raw,
                 "value_alias": value,
                 "reason_alias": reason,
+                "tried_alias": tried,
                 "value": conversion.value,
                 "reason": conversion.reason,
             }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import duckdb
+from sqlglot import exp
 
 from usersync.compile.mapping import Mapped
 from usersync.compile.pipeline import Compiled, extraction_sql, type_problems
 from usersync.compile.sql import DIALECT, ident
-from usersync.diagnostics import ConfigError, Diagnostic
+from usersync.diagnostics import ConfigError, Diagnostic, SourceError, did_you_mean
 from usersync.project.model import NAME, Source
 from usersync.sources.attach import source_error
 
@@ -48,8 +50,37 @@ def describe_columns(engine: duckdb.DuckDBPyConnection, compiled: Compiled, sour
     try:
         rows = engine.execute(f"describe {extraction_sql(everything, source, None, incremental=False)}").fetchall()
     except duckdb.Error as error:
-        raise source_error(source.connection, error, stage="the query fails") from None
+        raise _query_error(compiled, source, error) from None
     return {str(name): _plain(str(kind)) for name, kind, *_ in rows}
+
+
+def _query_error(compiled: Compiled, source: Source, error: duckdb.Error) -> SourceError:
+    """Why the source refuses a query, at the column or table that it does not know where it says which."""
+    problem = source_error(source.connection, error, stage="the query fails").diagnostics[0]
+    named = _UNKNOWN_NAME.search(str(error))
+    if named is None:
+        return SourceError(problem)
+    name = named["column"] or named["table"]
+    kind = exp.Column if named["column"] else exp.Table
+    nodes = (node for node in compiled.full.tree.find_all(kind) if node.name.lower() == name.lower())
+    node = next(nodes, None)
+    candidates = _CANDIDATES.search(str(error))
+    known = [word.strip(' "').rsplit(".", 1)[-1].strip('"') for word in candidates[1].split(",")] if candidates else []
+    what = "column" if named["column"] else "table"
+    return SourceError(
+        replace(
+            problem,
+            message=f"connection {source.connection.name!r} has no {what} {name!r} here",
+            location=compiled.full.location(node) if node else None,
+            hint=did_you_mean(name, known) or problem.hint,
+        )
+    )
+
+
+_UNKNOWN_NAME = re.compile(
+    r'Referenced column "(?P<column>[^"]+)" not found|Table with name (?P<table>\S+) does not exist'
+)
+_CANDIDATES = re.compile(r"(?:Candidate bindings: |Did you mean )([^\n?!]+)")
 
 
 def _plain(kind: str) -> str:

@@ -31,7 +31,7 @@ from (
         {{ id_reason }} as "id reason",
         {{ time_reason }} as "time reason"
 {%- for property in properties %},
-        {{ property.reason }} as {{ property.reason_alias }}
+        {{ "case when " ~ property.tried_alias ~ " is null then 'its expression fails' else " ~ property.reason ~ " end" if property.tried_alias else property.reason }} as {{ property.reason_alias }}
 {%- endfor %}
 
     from (
@@ -45,7 +45,7 @@ from (
             {{ account_name }} as account_name
 {%- for property in properties %},
             {{ property.value }} as {{ property.value_alias }},
-            {{ property.raw_alias }}
+            {{ property.raw_alias }}{{ ", " ~ property.tried_alias if property.tried_alias }}
 {%- endfor %}
 
         from (
@@ -53,7 +53,12 @@ from (
                 *,
                 "rows read" as "row read"
 {%- for property in properties %},
+{% if property.tried_alias %}
+                try(struct_pack(v := {{ property.expression }})) as {{ property.tried_alias }},
+                {{ property.tried_alias }}.v as {{ property.raw_alias }}
+{%- else %}
                 {{ property.expression }} as {{ property.raw_alias }}
+{%- endif %}
 {%- endfor %}
 
             from {{ staged }} as "rows read"
