@@ -55,7 +55,7 @@ from (
 {%- for property in properties %},
 {% if property.tried_alias %}
                 try(struct_pack(v := {{ property.expression }})) as {{ property.tried_alias }},
-                {{ property.tried_alias }}.v as {{ property.raw_alias }}
+                struct_extract({{ property.tried_alias }}, 'v') as {{ property.raw_alias }}
 {%- else %}
                 {{ property.expression }} as {{ property.raw_alias }}
 {%- endif %}
