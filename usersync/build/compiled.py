@@ -18,7 +18,7 @@ from usersync.compile.times import needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, did_you_mean
 from usersync.project.model import Connection, Pipeline, Project, Source
 from usersync.sources.attach import attach
-from usersync.sources.engine import open_engine
+from usersync.sources.engine import engine_for
 from usersync.sources.inspect import Inspected, inspect
 
 NOW = "2000-01-01 00:00:00"
@@ -37,15 +37,12 @@ def compiled_sql(
     """
     if project.profile is None:
         raise ConfigError("there is no profiles.yml")
-    engine = open_engine(project.root / "target" / "spill")
     sources: dict[str, Source | SourceError] = {}
-    try:
+    with engine_for(project.root) as engine:
         for stem, pipeline in compiled.items():
             connection = project.profile.connections[pipeline.model.connection]
             found, source, problem = _inspected(engine, pipeline, connection, sources, offline)
             yield stem, _text(engine, found, source, dialect), problem
-    finally:
-        engine.close()
 
 
 def _inspected(

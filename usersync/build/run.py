@@ -37,7 +37,7 @@ from usersync.diagnostics import (
 )
 from usersync.project.model import Connection, Pipeline, Profile, Project, Source
 from usersync.sources.attach import attach
-from usersync.sources.engine import open_engine
+from usersync.sources.engine import engine_for
 from usersync.warehouse.store import attach_warehouse, prepare_tables, rows, transaction, warehouse_path
 
 
@@ -116,8 +116,7 @@ def build(
     profile = project.profile
     if profile is None or project.users is None:
         raise ConfigError("there is no project to build")
-    engine = open_engine(project.root / "target" / "spill", profile.warehouse)
-    try:
+    with engine_for(project.root, profile.warehouse) as engine:
         attach_warehouse(
             engine,
             warehouse_path(profile, project.root),
@@ -125,8 +124,6 @@ def build(
             waiting=lambda holder: listener(Event("waiting", detail=f"the warehouse is held by {holder}")),
         )
         return _Build(engine, project, profile, compiled, options, listener).run()
-    finally:
-        engine.close()
 
 
 @dataclass

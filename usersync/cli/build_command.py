@@ -52,6 +52,9 @@ def command(console: Console, /, select: tuple[str, ...], exclude: tuple[str, ..
 
     allow_empty = options.pop("allow_empty")
     project = console.load()
+    target = project.root / "target"
+    # Of a build that ends before its results, no older ones are left to be taken for its own.
+    (target / "run_results.json").unlink(missing_ok=True)
     try:
         selected = choose(project, select, exclude)
         with watch(console, list(selected)) as listener:
@@ -61,7 +64,6 @@ def command(console: Console, /, select: tuple[str, ...], exclude: tuple[str, ..
             raise
         console.note(error.diagnostics[0].message)
         return 0
-    target = project.root / "target"
     write_json(target / "run_results.json", run_results(outcome.result), console.secrets)
     write_json(target / "manifest.json", manifest(project, outcome.compiled), console.secrets)
     for pipeline in outcome.result.pipelines:

@@ -32,19 +32,16 @@ def command(console: Console, pipeline: str, limit: int, output: str) -> None:
     from usersync.build.run import compile_selected
     from usersync.diagnostics import ConfigError
     from usersync.project.select import pick
-    from usersync.sources.engine import open_engine
+    from usersync.sources.engine import engine_for
 
     project = console.load()
     model = pick(project, pipeline)
     compiled = compile_selected(project, {model.stem: model}, disabled=True)[model.stem]
     if project.profile is None:
         raise ConfigError("there is no profiles.yml")
-    engine = open_engine(project.root / "target" / "spill")
-    try:
+    with engine_for(project.root) as engine:
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
         found = preview(engine, compiled, project.profile.connections[model.connection], limit=limit, now=now)
-    finally:
-        engine.close()
     if output == "json":
         console.data(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:

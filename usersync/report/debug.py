@@ -8,7 +8,7 @@ from pathlib import Path
 from usersync.diagnostics import UsersyncError
 from usersync.project.model import Connection, Profile, Project
 from usersync.sources.attach import attach
-from usersync.sources.engine import open_engine
+from usersync.sources.engine import engine_for
 from usersync.warehouse.store import attach_warehouse, warehouse_path
 
 
@@ -23,13 +23,11 @@ class WarehouseState:
 
 def check_connection(project: Project, connection: Connection) -> UsersyncError | None:
     """Why a connection cannot be attached; None when it can."""
-    engine = open_engine(project.root / "target" / "spill")
     try:
-        attach(engine, connection)
+        with engine_for(project.root) as engine:
+            attach(engine, connection)
     except UsersyncError as error:
         return error
-    finally:
-        engine.close()
     return None
 
 
@@ -38,11 +36,9 @@ def check_warehouse(project: Project, profile: Profile) -> WarehouseState:
     path = warehouse_path(profile, project.root)
     if not path.exists():
         return WarehouseState(path, "not there yet, the first build makes it")
-    engine = open_engine(project.root / "target" / "spill")
     try:
-        attach_warehouse(engine, path, read_only=True)
+        with engine_for(project.root) as engine:
+            attach_warehouse(engine, path, read_only=True)
     except UsersyncError as error:
         return WarehouseState(path, error=error)
-    finally:
-        engine.close()
     return WarehouseState(path)

@@ -8,7 +8,7 @@ from typing import Any
 from usersync.compile.sql import ident
 from usersync.diagnostics import ConfigError
 from usersync.project.model import Project
-from usersync.sources.engine import open_engine
+from usersync.sources.engine import engine_for
 from usersync.warehouse.store import attach_warehouse, require_tables, rows, warehouse_path
 
 TABLES = {
@@ -36,8 +36,7 @@ def read_table(project: Project, name: str, limit: int | None) -> Rows:
     """
     if project.profile is None:
         raise ConfigError("there is no profiles.yml")
-    engine = open_engine(project.root / "target" / "spill")
-    try:
+    with engine_for(project.root) as engine:
         attach_warehouse(engine, warehouse_path(project.profile, project.root), read_only=True)
         require_tables(engine)
         described = rows(engine, f"describe {ident(name)}")
@@ -46,8 +45,6 @@ def read_table(project: Project, name: str, limit: int | None) -> Rows:
         found = rows(engine, f"select {listed} from {ident(name)} order by {TABLES[name]}{bound}")
         total = rows(engine, f"select count(*) from {ident(name)}")[0][0]
         return Rows([str(row[0]) for row in described], found, total)
-    finally:
-        engine.close()
 
 
 def _shown(column: str, kind: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,21 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
     engine.execute(f"attach ':memory:' as {STAGE}")
     engine.execute(template("usersync.compile", "functions"))
     return engine
+
+
+@contextmanager
+def engine_for(root: Path, options: Mapping[str, Any] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine for one command on the project in `root`, closed at its end.
+
+    On Ctrl-C it stays open: closing would wait for a source that hangs, and the process is about to end.
+    """
+    engine = open_engine(root / "target" / "spill", options)
+    try:
+        yield engine
+    except Exception:
+        engine.close()
+        raise
+    engine.close()
 
 
 def set_option(engine: duckdb.DuckDBPyConnection, name: str, value: Any) -> None:
