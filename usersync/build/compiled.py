@@ -13,6 +13,7 @@ from usersync.build.extract import raw_table
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import UNKNOWN, Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
+from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import DIALECT, literal
 from usersync.compile.times import needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, did_you_mean
@@ -88,7 +89,7 @@ def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, d
     if model.incremental and model.updated_at:
         kind = {name.lower(): kind for name, kind in found.types.items()}.get(model.updated_at.lower(), UNKNOWN)
         cursor = _cursor(engine, model, kind)
-        sql = extraction_sql(compiled, source, cursor_literal(cursor, kind), incremental=True)
+        sql = extraction_sql(compiled, source, cursor_literal(cursor, kind.name), incremental=True)
         parts += [f"-- what changed, here since {CURSOR}", sql]
     if dialect:
         return ";\n\n".join(_transpiled(part, dialect) for part in parts if not part.startswith("--")) + ";"
@@ -96,7 +97,7 @@ def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, d
     return "\n".join(part if part.startswith("--") and "\n" not in part else f"{part};\n" for part in parts).rstrip()
 
 
-def _cursor(engine: duckdb.DuckDBPyConnection, model: Pipeline, kind: str) -> str:
+def _cursor(engine: duckdb.DuckDBPyConnection, model: Pipeline, kind: SourceType) -> str:
     """The example cursor in the spelling of the update column."""
     spelled = model.updated_at_format
     if spelled is None or not needs_format(kind):
@@ -104,7 +105,7 @@ def _cursor(engine: duckdb.DuckDBPyConnection, model: Pipeline, kind: str) -> st
     text = "%Y-%m-%dT%H:%M:%SZ" if spelled == "ISO8601" else spelled
     row = engine.execute(f"select strftime(timestamp {literal(CURSOR)}, {literal(text)})").fetchone()
     found = str(row[0]) if row else CURSOR
-    return f'"{found}"' if kind == "JSON" else found
+    return f'"{found}"' if kind.family is Family.JSON else found
 
 
 def _transpiled(sql: str, dialect: str) -> str:

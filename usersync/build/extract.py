@@ -12,6 +12,7 @@ from usersync.build.components import PACKAGE
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
+from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import ident, literal, template
 from usersync.compile.times import parsed
 from usersync.diagnostics import WarehouseError
@@ -130,15 +131,15 @@ def _bound_cursor(engine: duckdb.DuckDBPyConnection, found: Inspected, value: st
     kind = {name.lower(): kind for name, kind in found.types.items()}[(model.updated_at or "").lower()]
     if model.lookback:
         value = str(_one(engine, f"select {_looking_back(value, kind, model)}"))
-    return cursor_literal(value, kind)
+    return cursor_literal(value, kind.name)
 
 
-def _looking_back(value: str, kind: str, model: Pipeline) -> str:
+def _looking_back(value: str, kind: SourceType, model: Pipeline) -> str:
     """SQL of the cursor moved back by the lookback, in the spelling that the column has."""
     back = f"interval {literal(model.lookback)}"
     if model.updated_at_format is None:
         return f"(timestamp {literal(value)} - {back})::varchar"
-    text = literal(value.strip('"') if kind == "JSON" else value)
+    text = literal(value.strip('"') if kind.family is Family.JSON else value)
     if model.updated_at_format == "ISO8601":
         # Local time without fraction and zone: a prefix sorts before every text that it begins.
         blank, day = "T" not in value, len(value.strip('"')) <= 10
@@ -151,7 +152,7 @@ def _looking_back(value: str, kind: str, model: Pipeline) -> str:
         moved = f"strftime({local} - {back}, {literal(spelled)})"
     else:
         moved = f"strftime({parsed(text, model.updated_at_format)} - {back}, {literal(model.updated_at_format)})"
-    return f"to_json({moved})::varchar" if kind == "JSON" else moved
+    return f"to_json({moved})::varchar" if kind.family is Family.JSON else moved
 
 
 def _project(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str, *, full: bool, read: int) -> Staged:
@@ -172,17 +173,12 @@ def _project(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str, *, f
 
 def _drop_duplicates(engine: duckdb.DuckDBPyConnection, mapped: str) -> int:
     """Leaves one row an id, and says how many went."""
-    keys = "id_kind, identity_id"
-    duplicates = int(
-        _one(
-            engine,
-            f"select coalesce(sum(n - 1), 0) from (select count(*) as n from {mapped} "
-            f"where identity_id is not null group by {keys} having count(*) > 1)",
-        )
-    )
-    if duplicates:
-        engine.execute(template(PACKAGE, "deduplicate", rows=mapped))
-    return duplicates
+    repeated = f"select 1 from {mapped} where identity_id is not null group by id_kind, identity_id having count(*) > 1"
+    if _one(engine, f"{repeated} limit 1") is None:
+        return 0
+    before = int(_one(engine, f"select count(*) from {mapped}"))
+    engine.execute(template(PACKAGE, "deduplicate", rows=mapped))
+    return before - int(_one(engine, f"select count(*) from {mapped}"))
 
 
 def _greatest(engine: duckdb.DuckDBPyConnection, mapped: str, now: str) -> str | None:

@@ -71,7 +71,8 @@ def _mapped(engine: duckdb.DuckDBPyConnection, found: Inspected, raw: str, now: 
     except duckdb.Error as error:
         reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
         raise WarehouseError(f"pipeline {found.compiled.model.stem!r}: mapping fails: {reason}") from None
-    return Preview(dict(found.types), leaves, rows, identities)
+    columns = {name: kind.name for name, kind in found.types.items()}
+    return Preview(columns, leaves, rows, identities)
 
 
 def _json_rows(engine: duckdb.DuckDBPyConnection, sql: str) -> tuple[dict[str, Any], ...]:

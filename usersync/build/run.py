@@ -64,6 +64,10 @@ class BuildOutcome:
     compiled: Mapping[str, Compiled]
 
 
+class FailedFastError(Exception):
+    """A pipeline was refused under --fail-fast: the transaction is rolled back."""
+
+
 class TestsFailedError(Exception):
     """Data tests found wrong rows: the transaction is rolled back."""
 
@@ -154,6 +158,8 @@ class _Build:
                 counts = self._write(staged)
             except TestsFailedError as error:
                 self.tests = error.tests
+            except FailedFastError:
+                counts = UserCounts()
         result = BuildResult(
             self.run_id,
             self.started.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -276,6 +282,8 @@ class _Build:
             self.listener(Event("merging"))
             for stem, rows_of in staged.items():
                 self._merge(stem, rows_of)
+            if self.options.fail_fast and self._failed():
+                raise FailedFastError
             self._orphans()
             write_identities(self.engine)
             self.listener(Event("resolving"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from usersync.compile.query import is_placeholder
+from usersync.compile.source_types import Family, source_type
 
 _COMPARISONS = (
     exp.EQ,
@@ -48,14 +49,15 @@ def bind_cursor(tree: exp.Query, literal: exp.Expr | None) -> exp.Query:
     for column in list(bound.find_all(exp.Column)):
         if not is_placeholder(column):
             continue
+        place = column.parent if isinstance(column.parent, exp.Paren) else column
         if literal is not None:
-            column.replace(literal.copy())
+            place.replace(literal.copy())
             continue
         predicate = _predicate(column)
         if predicate is not None and predicate is not bound:
             predicate.replace(exp.Boolean(this=_lets_through(predicate)))
         elif _attached(column, bound):
-            column.replace(exp.Null())
+            place.replace(exp.Null())
     return bound
 
 
@@ -89,20 +91,20 @@ def _attached(node: exp.Expr, root: exp.Expr) -> bool:
 
 
 def cursor_literal(value: str, column_type: str) -> exp.Expr:
-    """The cursor as a literal of the update column's DuckDB type, so that the source can use its index.
+    """The cursor as a literal of the update column's type, so that the source can use its index.
 
     Args:
         value: The stored cursor: UTC `YYYY-MM-DD HH:MM:SS[.ffffff]`, or for text columns the text as read.
         column_type: DuckDB's name of the column's type.
     """
     text = exp.Literal.string
-    kind = column_type.upper()
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return exp.cast(text(f"{value}+00:00"), "timestamptz")
-    if kind == "DATE":
-        return exp.cast(text(value[:10]), "date")
-    if kind.startswith("TIMESTAMP"):
-        return exp.cast(text(value), "timestamp")
-    if kind == "JSON":
-        return exp.cast(text(value), "json")
+    match source_type(column_type).family:
+        case Family.INSTANT:
+            return exp.cast(text(f"{value}+00:00"), "timestamptz")
+        case Family.DATE:
+            return exp.cast(text(value[:10]), "date")
+        case Family.TIMESTAMP:
+            return exp.cast(text(value), "timestamp")
+        case Family.JSON:
+            return exp.cast(text(value), "json")
     return text(value)

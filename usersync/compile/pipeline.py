@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from usersync.compile.conversions import is_integer, is_text
+from usersync.compile.conversions import conversion_exists
 from usersync.compile.cursor import bind_cursor
 from usersync.compile.mapping import Mapped, mapped_properties
 from usersync.compile.query import Query, parse_query
+from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT
 from usersync.compile.tables import qualify_tables, retype_json
 from usersync.compile.times import allowed_update_type, needs_format
@@ -23,7 +24,7 @@ from usersync.project.render import render_model
 ROLES = ("user_id", "fallback_id", "updated_at", "account_ids", "account_name")
 """Settings of a pipeline that name a query column."""
 _MISSING_CODES = {"user_id": "US206", "fallback_id": "US206", "updated_at": "US301"}
-UNKNOWN = "VARCHAR"
+UNKNOWN = source_type("VARCHAR")
 """The type assumed of an expression that no database was asked about."""
 
 
@@ -155,41 +156,66 @@ def _nothing_mapped(compiled: Compiled) -> list[Diagnostic]:
     return [compiled.model.problem("US203", message, "", hint=hint)]
 
 
-def type_problems(compiled: Compiled, types: Mapping[str, str]) -> list[Diagnostic]:
+def type_problems(compiled: Compiled, types: Mapping[str, SourceType]) -> list[Diagnostic]:
     """What the types of the query's columns make impossible.
 
     Args:
         compiled: The pipeline.
-        types: DuckDB's type names by column name.
+        types: By column name.
     """
     model = compiled.model
     found = {name.lower(): kind for name, kind in types.items()}
     problems = []
     for role in ("user_id", "fallback_id"):
         kind = found.get((getattr(model, role) or "").lower())
-        if kind and not (is_text(kind) or is_integer(kind) or kind in {"UUID", "JSON"}):
+        if kind and kind.family not in _ID_FAMILIES:
             hint = "an id is text, a whole number, uuid, or json holding one: cast it in the query"
-            problems.append(model.problem("US206", f"{role} {getattr(model, role)!r} is {kind}", role, hint=hint))
+            problems.append(model.problem("US206", f"{role} {getattr(model, role)!r} is {kind.name}", role, hint=hint))
     kind = found.get((model.updated_at or "").lower())
     if kind and not allowed_update_type(kind):
         hint = "an update time is a timestamp, a date, text or json"
-        problems.append(model.problem("US301", f"updated_at {model.updated_at!r} is {kind}", "updated_at", hint=hint))
+        message = f"updated_at {model.updated_at!r} is {kind.name}"
+        problems.append(model.problem("US301", message, "updated_at", hint=hint))
     elif kind and needs_format(kind) and not model.updated_at_format:
         hint = "add updated_at_format = 'ISO8601', or a strftime format"
         problems.append(
             model.problem(
                 "US303",
-                f"updated_at {model.updated_at!r} is {kind}: its format is needed",
+                f"updated_at {model.updated_at!r} is {kind.name}: its format is needed",
                 "updated_at",
                 hint=hint,
             )
         )
     elif kind and not needs_format(kind) and model.updated_at_format:
-        hint = f"{model.updated_at!r} is {kind}: leave the format out"
+        hint = f"{model.updated_at!r} is {kind.name}: leave the format out"
         problems.append(
             model.problem("US303", "updated_at_format is for text and json columns", "updated_at_format", hint=hint)
         )
     return problems
+
+
+_ID_FAMILIES = frozenset({Family.TEXT, Family.BYTES, Family.INTEGER, Family.UUID, Family.JSON})
+
+
+def conversion_problems(compiled: Compiled, expressions: Sequence[SourceType]) -> list[Diagnostic]:
+    """The mapped expressions whose type can never become their property's.
+
+    Args:
+        compiled: The pipeline.
+        expressions: The type of each mapped expression, in order.
+    """
+    return [
+        impossible(compiled.model, mapped, kind)
+        for mapped, kind in zip(compiled.mapped, expressions, strict=True)
+        if not conversion_exists(kind, mapped.target.type)
+    ]
+
+
+def impossible(model: Pipeline, mapped: Mapped, kind: SourceType) -> Diagnostic:
+    """The diagnostic of a conversion that can never work (US204)."""
+    message = f"{kind.name} can never become {mapped.target.type}: property {mapped.target.path!r}"
+    hint = "cast it in the mapping or in the query to what you mean; docs/conversions.md lists what converts"
+    return model.problem("US204", message, mapped.key, hint=hint)
 
 
 def extraction_sql(compiled: Compiled, source: Source, cursor: exp.Expr | None, *, incremental: bool) -> str:

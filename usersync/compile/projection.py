@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from usersync.compile.conversions import alias, convert, is_text, leaf_values
+from usersync.compile.conversions import alias, convert, leaf_values
 from usersync.compile.mapping import may_fail
-from usersync.compile.pipeline import UNKNOWN, Compiled
+from usersync.compile.pipeline import UNKNOWN, Compiled, impossible
+from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import DIALECT, ident, literal, template
 from usersync.compile.times import instant, needs_format, text_of
+from usersync.diagnostics import ConfigError
 from usersync.project.model import Pipeline
 
 
 def projection_sql(
-    compiled: Compiled, staged: str, types: Mapping[str, str], expressions: Sequence[str], now: str
+    compiled: Compiled, staged: str, types: Mapping[str, SourceType], expressions: Sequence[SourceType], now: str
 ) -> str:
     """The one SELECT from staged rows to identities.
 
     Args:
         compiled: The pipeline.
         staged: The staged table, as SQL.
-        types: DuckDB's type names by column name.
+        types: The types of the query's columns, by name.
         expressions: The type of each mapped expression, in order.
         now: The run's start in UTC, `YYYY-MM-DD HH:MM:SS.ffffff`: what a row without update time gets.
     """
@@ -30,6 +32,8 @@ def projection_sql(
     for index, (mapped, kind) in enumerate(zip(compiled.mapped, expressions, strict=True)):
         raw, value, reason = (alias(prefix, index) for prefix in ("raw", "value", "reason"))
         conversion = convert(raw, kind, value, mapped.target)
+        if conversion is None:
+            raise ConfigError(impossible(compiled.model, mapped, kind))
         tried = alias("tried", index) if may_fail(mapped.tree) else None
         leaves += leaf_values(value, mapped.target)
         properties.append(
@@ -59,26 +63,29 @@ def projection_sql(
     )
 
 
-def _identity(model: Pipeline, kinds: Mapping[str, str]) -> dict[str, str]:
+def _identity(model: Pipeline, kinds: Mapping[str, SourceType]) -> dict[str, str]:
     own = _id_text(model.user_id, kinds)
-    kind, given, reason = "'user_id'", own, f"{model.user_id} is null or empty"
+    json = kinds.get(model.user_id.lower(), UNKNOWN).family is Family.JSON
+    missing = "null, empty, or neither text nor a whole number" if json else "null or empty"
+    kind, given, reason = "'user_id'", own, f"{model.user_id} is {missing}"
     if model.fallback_id:
         given = f"coalesce({own}, {_id_text(model.fallback_id, kinds)})"
         kind = f"case when {own} is null then 'fallback' else 'user_id' end"
-        reason = f"{model.user_id} and {model.fallback_id} are null or empty"
-    wrong = "case when identity_id is null then {} end".format(literal(f"{reason}"))
+        reason = f"{model.user_id} and {model.fallback_id} are {missing}"
+    wrong = f"case when identity_id is null then {literal(reason)} end"
     return {"identity_id": given, "id_kind": kind, "id_reason": wrong}
 
 
-def _id_text(column: str, kinds: Mapping[str, str]) -> str:
+def _id_text(column: str, kinds: Mapping[str, SourceType]) -> str:
     name, kind = ident(column), kinds.get(column.lower(), UNKNOWN)
-    if kind == "JSON":
-        whole = f"json_type({name}) in ('VARCHAR', 'BIGINT', 'UBIGINT')"
-        return f"nullif(case when {whole} then json_extract_string({name}, '$') end, '')"
+    if kind.family is Family.JSON:
+        return f"stage.json_id({name})"
+    if kind.family is Family.BYTES:
+        return f"nullif(stage.bytes_text({name}), '')"
     return f"nullif({name}::varchar, '')"
 
 
-def _time(model: Pipeline, kinds: Mapping[str, str], now: str) -> dict[str, str]:
+def _time(model: Pipeline, kinds: Mapping[str, SourceType], now: str) -> dict[str, str]:
     if not model.updated_at:
         return {
             "time": f"timestamp {literal(now)}",
@@ -87,7 +94,7 @@ def _time(model: Pipeline, kinds: Mapping[str, str], now: str) -> dict[str, str]
         }
     name, kind = ident(model.updated_at), kinds.get(model.updated_at.lower(), UNKNOWN)
     parsed = instant(name, kind, model.updated_at_format)
-    if kind == "JSON":
+    if kind.family is Family.JSON:
         spelled = f"{name}::varchar"
     else:
         spelled = text_of(name, kind) if needs_format(kind) else f"{parsed}::varchar"
@@ -103,22 +110,22 @@ def _time(model: Pipeline, kinds: Mapping[str, str], now: str) -> dict[str, str]
     return {"time": parsed, "cursor_text": spelled, "time_reason": reason}
 
 
-def _accounts(model: Pipeline, kinds: Mapping[str, str]) -> dict[str, str]:
+def _accounts(model: Pipeline, kinds: Mapping[str, SourceType]) -> dict[str, str]:
     ids, name = "null::varchar[]", "null::varchar"
     if model.account_ids:
         column, kind = ident(model.account_ids), kinds.get(model.account_ids.lower(), UNKNOWN)
-        if kind == "JSON":
+        if kind.family is Family.JSON:
             elements = f"json_extract_string({column}, '$[*]')"
             given = (
                 f"case json_type({column}) when 'ARRAY' then {elements} else [json_extract_string({column}, '$')] end"
             )
-        elif is_text(kind):
+        elif kind.family is Family.TEXT:
             # Where a source has no arrays, they are json written as text.
             array = f"{column}::varchar like '[%' and json_valid({column}::varchar)"
             elements = f"json_extract_string({column}::varchar, '$[*]')"
             given = f"case when {array} then {elements} else [{column}::varchar] end"
         else:
-            given = f"{column}::varchar[]" if kind.endswith("]") else f"[{column}::varchar]"
+            given = f"{column}::varchar[]" if kind.family is Family.ARRAY else f"[{column}::varchar]"
         present = f"list_filter({given}, lambda account: account <> '')"
         ids = f"nullif(list_sort(list_distinct({present})), [])"
     if model.account_name:

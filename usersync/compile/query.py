@@ -115,7 +115,7 @@ def parse_query(rendered: Rendered, dialect: str) -> tuple[Query, list[Diagnosti
         raise ConfigError(parse_error(rendered, error)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
-    tree = _one_query(rendered, statements, tokens[0].start if tokens else 0)
+    tree = _one_query(rendered, statements, tokens)
     columns, problems = _columns(rendered, tree)
     return Query(rendered, tree, columns), problems
 
@@ -134,7 +134,8 @@ def _with_placeholders(rendered: Rendered, tokens: Sequence[Token]) -> str:
     sql = rendered.sql
     parts, end = [], 0
     for start, stop in _placeholder_spans(rendered, tokens):
-        parts += [sql[end:start], "__cursor".ljust(stop - start, "_")]
+        # In parentheses, so that it cannot grow together with the words around it.
+        parts += [sql[end:start], f"({'__cursor'.ljust(stop - start - 2, '_')})"]
         end = stop
     return "".join([*parts, sql[end:]])
 
@@ -153,6 +154,8 @@ def _tokens(rendered: Rendered, dialect: Dialect) -> Sequence[Token]:
 def _placeholder_spans(rendered: Rendered, tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
     for index, token in enumerate(tokens):
         ahead = tokens[index + 1 : index + 4]
+        if rendered.sql[token.start] != "$":
+            continue
         if token.text.upper() == _SPELLED:
             yield token.start, token.end + 1
         elif token.text != "$" or not ahead or ahead[0].start != token.end + 1:
@@ -169,7 +172,7 @@ def _placeholder_spans(rendered: Rendered, tokens: Sequence[Token]) -> Iterator[
             yield token.start, ahead[2].end + 1
 
 
-def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], start: int) -> exp.Query:
+def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], tokens: Sequence[Token]) -> exp.Query:
     if not statements:
         hint = "write the SELECT below config()"
         raise ConfigError(Diagnostic("US002", "the model has no query", rendered.location(len(rendered.sql)), hint))
@@ -177,7 +180,7 @@ def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], start: int) -
         where = locate(rendered, statements[1])
         raise ConfigError(Diagnostic("US501", "a model is one SELECT: this is a second statement", where))
     for node in statements[0].walk():
-        where = rendered.location(start) if node is statements[0] else locate(rendered, node)
+        where = rendered.location(tokens[0].start) if node is statements[0] else _place(rendered, node, tokens)
         if isinstance(node, _WRITES):
             raise ConfigError(Diagnostic("US501", f"a model only reads: {_word(node)} is refused", where))
         if isinstance(node, exp.Parameter | exp.Placeholder | exp.SessionParameter):
@@ -187,8 +190,22 @@ def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], start: int) -
     if isinstance(tree, exp.Subquery):
         tree = tree.unnest()
     if not isinstance(tree, exp.Select | exp.SetOperation):
-        raise ConfigError(Diagnostic("US501", "a model is one SELECT", rendered.location(start)))
+        raise ConfigError(Diagnostic("US501", "a model is one SELECT", rendered.location(tokens[0].start)))
     return tree
+
+
+# How nodes begin that keep no place of their own.
+_FIRST_WORDS: dict[type[exp.Expr], tuple[str, ...]] = {
+    exp.Lock: ("FOR", "LOCK"),
+    exp.Parameter: ("$", "@", ":"),
+    exp.Placeholder: ("?", ":", "$"),
+}
+
+
+def _place(rendered: Rendered, node: exp.Expr, tokens: Sequence[Token]) -> Location:
+    words = next((words for kind, words in _FIRST_WORDS.items() if isinstance(node, kind)), ())
+    token = next((t for t in tokens if t.text.upper() in words), None)
+    return rendered.location(token.start, len(token.text)) if token else locate(rendered, node)
 
 
 def _word(node: exp.Expr) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from sqlglot import exp
 
@@ -123,11 +123,13 @@ def _check_function(table: exp.Table, connection: Connection, rendered: Rendered
             rendered,
             did_you_mean(name, _FILE_FUNCTIONS),
         )
-    first = function.expressions[0] if isinstance(function, exp.Anonymous | exp.ReadParquet) else function.this
+    given = function.expressions if isinstance(function, exp.Anonymous | exp.ReadParquet) else [function.this]
+    first = given[0] if given else None
     paths = first.expressions if isinstance(first, exp.Array) else [first]
     for path in paths:
         if not (isinstance(path, exp.Literal) and path.is_string):
             _refuse(f"{name}() takes the path of a file as a string", table, rendered)
+            continue
         path.replace(exp.Literal.string(_inside(path.this, connection, path, rendered)))
 
 
@@ -176,6 +178,14 @@ def _read_file(table: exp.Table, connection: Connection, rendered: Rendered) -> 
     )
 
 
+def _glob(root: Path, written: str, node: exp.Expr, rendered: Rendered) -> list[Path]:
+    try:
+        return list(root.glob(written))
+    except ValueError:
+        _refuse(f"{written!r} is not the path of a file", node, rendered)
+        return []
+
+
 def _inside(written: str, connection: Connection, node: exp.Expr, rendered: Rendered) -> str:
     """The absolute path of a file named in a query.
 
@@ -185,8 +195,10 @@ def _inside(written: str, connection: Connection, node: exp.Expr, rendered: Rend
     if "://" in written or written.startswith(("/", "~", "\\")) or ".." in written.replace("\\", "/").split("/"):
         hint = f"paths start in the folder of connection {connection.name!r}"
         _refuse(f"{written!r} leads out of connection {connection.name!r}", node, rendered, hint)
+    if not written:
+        _refuse("'' is not the path of a file", node, rendered)
     root = (connection.root / str(connection.options["path"])).resolve()
-    for found in root.glob(written):
+    for found in _glob(root, written, node, rendered):
         if not found.resolve().is_relative_to(root):
             _refuse(f"{written!r} is a link that leads out of connection {connection.name!r}", node, rendered)
     return (root / written).as_posix()

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import re
 
-from usersync.compile.conversions import is_text
+from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import literal
 
 _EXPANDED = {"%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%D": "%m/%d/%y", "%R": "%H:%M", "%e": "%-d"}
 
 
-def allowed_update_type(source_type: str) -> bool:
-    """Whether a DuckDB type can tell when a row changed: a time, a date, text or json."""
-    return source_type.startswith("TIMESTAMP") or source_type in {"DATE", "JSON"} or is_text(source_type)
+_TIMES = frozenset({Family.INSTANT, Family.TIMESTAMP, Family.DATE})
 
 
-def needs_format(source_type: str) -> bool:
+def allowed_update_type(kind: SourceType) -> bool:
+    """Whether a type can tell when a row changed: a time, a date, text or json."""
+    return kind.family in _TIMES or needs_format(kind)
+
+
+def needs_format(kind: SourceType) -> bool:
     """Whether update times of a type are text, read by `updated_at_format`."""
-    return source_type == "JSON" or is_text(source_type)
+    return kind.family in {Family.JSON, Family.TEXT}
 
 
-def text_of(column: str, source_type: str) -> str:
+def text_of(column: str, kind: SourceType) -> str:
     """An update time of a text or json column as text."""
-    return f"json_extract_string({column}, '$')" if source_type == "JSON" else f"{column}::varchar"
+    return f"json_extract_string({column}, '$')" if kind.family is Family.JSON else f"{column}::varchar"
 
 
-def instant(column: str, source_type: str, time_format: str | None) -> str:
+def instant(column: str, kind: SourceType, time_format: str | None) -> str:
     """SQL of a column's instant as TIMESTAMP in UTC; NULL where it is null or does not parse."""
-    if source_type == "TIMESTAMP WITH TIME ZONE":
+    if kind.family is Family.INSTANT:
         return f"({column} at time zone 'UTC')"
-    if not needs_format(source_type):
+    if not needs_format(kind):
         return f"{column}::timestamp"
-    return parsed(text_of(column, source_type), time_format or "ISO8601")
+    return parsed(text_of(column, kind), time_format or "ISO8601")
 
 
 def parsed(text: str, time_format: str) -> str:

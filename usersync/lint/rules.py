@@ -173,6 +173,16 @@ def unknown_property(checked: Checked) -> Iterable[Diagnostic]:
     return checked.found.get("US203", ())
 
 
+@rule("US204", "conversion-impossible")
+def conversion_impossible(checked: Checked) -> Iterable[Diagnostic]:
+    """Some types can never become others, whatever the value.
+
+    Bad: `mapping = {'active': 'created_at'}` where active is boolean
+    Good: `mapping = {'active': 'created_at is not null'}`
+    """
+    return checked.found.get("US204", ())
+
+
 @rule("US206", "user-id-missing-or-wrong-type")
 def user_id_missing(checked: Checked) -> Iterable[Diagnostic]:
     """The user id is a column of the query that holds text, whole numbers, uuids, or json of one of the first two.

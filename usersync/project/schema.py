@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
@@ -222,8 +223,19 @@ def parse_error(rendered: Rendered, error: SqlglotError) -> Diagnostic:
         if "missing for" in message:
             message = f"incomplete SQL near {near!r}" if near else "incomplete SQL"
         return Diagnostic("US002", f"SQL: {message}", rendered.location(min(offset, len(sql)), max(1, len(near))))
-    offset = int(error.args[1].get("start", 0)) if isinstance(error, TokenError) and len(error.args) > 1 else 0
-    return Diagnostic("US002", "SQL: a string, name or comment is not closed", rendered.location(offset))
+    where = rendered.location(_unclosed(sql))
+    return Diagnostic("US002", "SQL: a string, name or comment is not closed", where)
+
+
+_QUOTED = re.compile(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|/\*.*?\*/""", re.DOTALL)
+_OPENING = re.compile(r"""['"`]|/\*""")
+
+
+def _unclosed(sql: str) -> int:
+    """The offset of the first quote or comment that nothing closes."""
+    rest = _QUOTED.sub(lambda match: " " * len(match[0]), sql)
+    found = _OPENING.search(rest)
+    return found.start() if found else 0
 
 
 def read_users(rendered: Rendered, settings: Settings | None) -> tuple[UserSchema, list[Diagnostic]]:

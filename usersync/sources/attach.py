@@ -160,6 +160,8 @@ def describe(connection: Connection) -> str:
 
 
 _HINTS = (
+    ("unknown database", "check the database in profiles.yml"),
+    ("can't connect", "is the server running, and are host and port in profiles.yml right?"),
     ("refused", "is the server running, and are host and port in profiles.yml right?"),
     ("timeout expired", "is the host in profiles.yml right, and open to this machine?"),
     ("password", "check user and password in profiles.yml"),

@@ -31,7 +31,8 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
     engine = duckdb.connect(":memory:", config=config)
     engine.execute("set global TimeZone = 'UTC'")
     engine.execute(f"attach ':memory:' as {STAGE}")
-    engine.execute(template("usersync.compile", "functions"))
+    for functions in ("functions", "conversions"):
+        engine.execute(template("usersync.compile", functions))
     return engine
 
 

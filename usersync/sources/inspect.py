@@ -10,7 +10,8 @@ import duckdb
 from sqlglot import exp
 
 from usersync.compile.mapping import Mapped
-from usersync.compile.pipeline import Compiled, extraction_sql, type_problems
+from usersync.compile.pipeline import Compiled, conversion_problems, extraction_sql, type_problems
+from usersync.compile.source_types import SourceType, source_type
 from usersync.compile.sql import DIALECT, ident
 from usersync.diagnostics import ConfigError, Diagnostic, SourceError, did_you_mean
 from usersync.project.model import NAME, Source
@@ -22,9 +23,9 @@ class Inspected:
     """A pipeline with types as the source has them now, by DuckDB's names."""
 
     compiled: Compiled
-    types: Mapping[str, str]
+    types: Mapping[str, SourceType]
     """Of the query's columns, by name."""
-    expressions: tuple[str, ...]
+    expressions: tuple[SourceType, ...]
     """Of the mapped expressions, in order."""
 
 
@@ -41,17 +42,20 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
     problems += type_problems(compiled, described)
     if problems:
         raise ConfigError(problems)
-    return Inspected(compiled, described, expression_types(engine, compiled, described))
+    expressions = expression_types(engine, compiled, described)
+    if problems := conversion_problems(compiled, expressions):
+        raise ConfigError(problems)
+    return Inspected(compiled, described, expressions)
 
 
-def describe_columns(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> dict[str, str]:
-    """The columns that a pipeline's query returns, with DuckDB's names of their types, in order."""
+def describe_columns(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> dict[str, SourceType]:
+    """The columns that a pipeline's query returns, with their types, in order."""
     everything = replace(compiled, columns=None)
     try:
         rows = engine.execute(f"describe {extraction_sql(everything, source, None, incremental=False)}").fetchall()
     except duckdb.Error as error:
         raise _query_error(compiled, source, error) from None
-    return {str(name): _plain(str(kind)) for name, kind, *_ in rows}
+    return {str(name): source_type(str(kind)) for name, kind, *_ in rows}
 
 
 def _query_error(compiled: Compiled, source: Source, error: duckdb.Error) -> SourceError:
@@ -83,12 +87,7 @@ _UNKNOWN_NAME = re.compile(
 _CANDIDATES = re.compile(r"(?:Candidate bindings: |Did you mean )([^\n?!]+)")
 
 
-def _plain(kind: str) -> str:
-    """DuckDB's type name; an enum by that name alone, since its values are the source's."""
-    return "ENUM" if kind.startswith("ENUM(") and not kind.endswith("]") else kind
-
-
-def _bad_names(compiled: Compiled, described: Mapping[str, str]) -> list[Diagnostic]:
+def _bad_names(compiled: Compiled, described: Mapping[str, SourceType]) -> list[Diagnostic]:
     """Names that only the database knows, of a `select *`."""
     if compiled.full.columns is not None:
         return []
@@ -102,8 +101,8 @@ def _bad_names(compiled: Compiled, described: Mapping[str, str]) -> list[Diagnos
 
 
 def expression_types(
-    engine: duckdb.DuckDBPyConnection, compiled: Compiled, types: Mapping[str, str]
-) -> tuple[str, ...]:
+    engine: duckdb.DuckDBPyConnection, compiled: Compiled, types: Mapping[str, SourceType]
+) -> tuple[SourceType, ...]:
     """The type of each mapped expression, by binding it against columns of the right types.
 
     Raises:
@@ -111,15 +110,13 @@ def expression_types(
     """
     if not compiled.mapped:
         return ()
-    columns = ", ".join(
-        f"null::{'VARCHAR' if kind == 'ENUM' else kind} as {ident(name)}" for name, kind in types.items()
-    )
+    columns = ", ".join(f"null::{kind.name} as {ident(name)}" for name, kind in types.items())
     listed = ", ".join(f"({m.tree.sql(dialect=DIALECT)}) as c{i}" for i, m in enumerate(compiled.mapped))
     try:
         rows = engine.execute(f"describe select {listed} from (select {columns})").fetchall()
     except duckdb.Error:
         raise ConfigError(_unbindable(engine, compiled, columns)) from None
-    return tuple(_plain(str(row[1])) for row in rows)
+    return tuple(source_type(str(row[1])) for row in rows)
 
 
 def _unbindable(engine: duckdb.DuckDBPyConnection, compiled: Compiled, columns: str) -> list[Diagnostic]:

@@ -124,7 +124,7 @@ def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> None
         engine.execute(statement)
 
 
-_OWN_COLUMNS = RESERVED | {"_pk", "_own_id", "_age", "_creates"}
+_OWN_COLUMNS = RESERVED | {"_pk", "_own_id", "_age", "_heir", "_creates"}
 
 
 def _property_columns(engine: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]] | None:

@@ -5,6 +5,7 @@ select
     e._pk,
     e._own_id,
     e._age,
+    coalesce(e._heir, false) as _heir,
     {{ creating | literal }} as _creates,
     {{ pipeline | literal }} as pipeline,
     {{ connection | literal }} as connection,

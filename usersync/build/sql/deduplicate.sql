@@ -1,10 +1,21 @@
 -- Of rows with one id the latest stays; among equally late ones the greatest, so that order of arrival decides nothing.
+-- A later row that is rejected stays beside the latest good one, and takes nothing from it.
 create or replace table {{ rows }} as
-select *
-from {{ rows }} as m
-qualify
-    identity_id is null
-    or row_number() over (
-        partition by id_kind, identity_id
-        order by updated_at desc nulls last, to_json(m)::varchar desc
-    ) = 1;
+with ranked as (
+    select
+        *,
+        row_number() over (
+            partition by id_kind, identity_id, "rejected reason" is null
+            order by updated_at desc nulls last, to_json(m)::varchar desc
+        ) as "place",
+        max(case when "rejected reason" is null then updated_at end) over (partition by id_kind, identity_id) as "good until"
+    from {{ rows }} as m
+)
+
+select * exclude ("place", "good until")
+from ranked
+where identity_id is null
+    or (
+        "place" = 1
+        and ("rejected reason" is null or "good until" is null or updated_at is null or updated_at > "good until")
+    );

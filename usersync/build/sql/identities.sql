@@ -15,7 +15,7 @@ set _pk = b._pk, _age = b._pk, _own_id = b._own_id
 from temp.born as b
 where d._action = 'insert' and d.pipeline = b.pipeline and d.identity_id = b.identity_id and d.id_kind = b.id_kind;
 
--- A user's id is that of its oldest identity. When that one goes, the next oldest of the user inherits id and age.
+-- A user's id is that of one of its identities. When that one goes, the next oldest of the user inherits id and age.
 create or replace temp table heirs as
 with gone as (
     select d._pk, d._own_id, d._age, u.user_id
@@ -24,7 +24,7 @@ with gone as (
     where d._action = 'delete' and d._own_id = u.user_id
 )
 
-select arg_min(r._pk, r._age) as _pk, any_value(g._own_id) as _own_id, any_value(g._age) as _age
+select arg_min(r._pk, r._age + if(r._creates, 0, 1::bigint << 60)) as _pk, any_value(g._own_id) as _own_id, any_value(g._age) as _age
 from gone as g
 join usersync.identity_users as u on u.user_id = g.user_id
 join usersync.identity_rows as r on r._pk = u._pk
@@ -38,7 +38,7 @@ semi join temp.heirs as h on h._pk = r._pk
 anti join temp.delta as d on d._pk = r._pk;
 
 update temp.delta as d
-set _own_id = h._own_id, _age = h._age
+set _own_id = h._own_id, _age = h._age, _heir = true
 from temp.heirs as h
 where d._pk = h._pk;
 

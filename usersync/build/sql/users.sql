@@ -1,20 +1,24 @@
--- Clusters to users: the id of a cluster is that of its oldest identity; one of update-only identities has none.
+-- A cluster is a user when some identity in it creates users. Its id is that of its oldest identity which creates
+-- users, or inherited its id from one that did: whatever the order and the way in which the cluster came together.
+create or replace temp table members as
+select r._pk, coalesce(l.root, r._pk) as cluster, r._own_id, r._age, r._creates, r._heir, u.user_id as old_user_id
+from usersync.identity_rows as r
+left join temp.labels as l on l.node = r._pk
+left join usersync.identity_users as u on u._pk = r._pk;
+
+create or replace temp table owners as
+select
+    cluster,
+    arg_min(_own_id, _age) filter (_creates or _heir) as user_id,
+    arg_min(coalesce(old_user_id::varchar, ''), _age) filter (_creates or _heir) as old_user_id
+from temp.members
+group by cluster
+having bool_or(_creates);
+
 create or replace temp table identity_users as
-with clusters as (
-    select r._pk, coalesce(l.root, r._pk) as cluster, r._own_id, r._age, r._creates
-    from usersync.identity_rows as r
-    left join temp.labels as l on l.node = r._pk
-),
-
-owners as (
-    select cluster, arg_min(_own_id, _age) as user_id, bool_or(_creates) as _creates
-    from clusters
-    group by cluster
-)
-
-select c._pk, case when o._creates then o.user_id end as user_id
-from clusters as c
-join owners as o on o.cluster = c.cluster;
+select m._pk, m._own_id, o.user_id
+from temp.members as m
+left join temp.owners as o on o.cluster = m.cluster;
 
 create or replace temp table moved as
 select
@@ -71,37 +75,18 @@ where o.user_id is null
 
 -- What became of users: for whoever keeps a table by user_id.
 insert into usersync.user_changes by name
-with lost as (
-    select user_id from temp.user_delta where _action = 'delete'
-),
-
-heirs as (
-    select r._own_id as old_user_id, u.user_id
-    from usersync.identity_rows as r
-    join temp.identity_users as u on u._pk = r._pk
-    semi join lost as l on l.user_id = r._own_id
-),
-
-origins as (
-    select r._own_id as user_id, m.old_user_id
-    from temp.moved as m
-    join usersync.identity_rows as r on r._pk = m._pk and r._own_id = m.user_id
-    where m.old_user_id is not null
-)
-
 select
     {{ run_id | literal }} as run_id,
     timestamp {{ now | literal }} as "at",
     case
-        when d._action = 'insert' then case when o.old_user_id is null then 'created' else 'split' end
-        when h.user_id is null then 'deleted'
-        else 'merged'
+        when d._action = 'insert' then if(o.old_user_id = '', 'created', 'split')
+        else if(h.user_id is null, 'deleted', 'merged')
     end as change,
-    case when d._action = 'insert' then d.user_id else coalesce(h.user_id, d.user_id) end as user_id,
-    case when d._action = 'insert' then o.old_user_id when h.user_id is not null then d.user_id end as old_user_id
+    coalesce(h.user_id, d.user_id) as user_id,
+    if(d._action = 'insert', nullif(o.old_user_id, '')::uuid, if(h.user_id is null, null, d.user_id)) as old_user_id
 from temp.user_delta as d
-left join origins as o on d._action = 'insert' and o.user_id = d.user_id
-left join heirs as h on d._action = 'delete' and h.old_user_id = d.user_id
+left join temp.owners as o on d._action = 'insert' and o.user_id = d.user_id
+left join temp.identity_users as h on d._action = 'delete' and h._own_id = d.user_id
 where d._action <> 'update'
 order by change, d.user_id;
 

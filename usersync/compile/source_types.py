@@ -1,0 +1,111 @@
+"""The types of source columns and expressions, as DuckDB names them, sorted into families."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from sqlglot import exp
+
+from usersync.compile.sql import DIALECT
+
+
+class Family(StrEnum):
+    """What sort of value a column holds, whatever its width."""
+
+    TEXT = "text"
+    BYTES = "bytes"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    INSTANT = "timestamp with time zone"
+    TIMESTAMP = "timestamp"
+    DATE = "date"
+    TIME = "time"
+    INTERVAL = "interval"
+    UUID = "uuid"
+    JSON = "json"
+    ARRAY = "array"
+    MAP = "map"
+    STRUCT = "struct"
+    NULL = "null"
+    OTHER = "other"
+
+
+_T = exp.DataType.Type
+_FAMILIES = {
+    **dict.fromkeys((_T.VARCHAR, _T.TEXT, _T.CHAR, _T.ENUM, _T.BIT, _T.INET), Family.TEXT),
+    _T.VARBINARY: Family.BYTES,
+    _T.BOOLEAN: Family.BOOLEAN,
+    **dict.fromkeys(
+        (
+            *(_T.TINYINT, _T.SMALLINT, _T.INT, _T.BIGINT, _T.INT128),
+            *(_T.UTINYINT, _T.USMALLINT, _T.UINT, _T.UBIGINT, _T.UINT128),
+        ),
+        Family.INTEGER,
+    ),
+    **dict.fromkeys((_T.FLOAT, _T.DOUBLE), Family.FLOAT),
+    _T.DECIMAL: Family.DECIMAL,
+    **dict.fromkeys((_T.TIMESTAMPTZ, _T.TIMESTAMPLTZ), Family.INSTANT),
+    **dict.fromkeys((_T.TIMESTAMP, _T.TIMESTAMPNTZ), Family.TIMESTAMP),
+    **dict.fromkeys((_T.TIMESTAMP_S, _T.TIMESTAMP_MS, _T.TIMESTAMP_NS), Family.TIMESTAMP),
+    _T.DATE: Family.DATE,
+    **dict.fromkeys((_T.TIME, _T.TIMETZ), Family.TIME),
+    _T.INTERVAL: Family.INTERVAL,
+    _T.UUID: Family.UUID,
+    _T.JSON: Family.JSON,
+    **dict.fromkeys((_T.ARRAY, _T.LIST), Family.ARRAY),
+    _T.MAP: Family.MAP,
+    _T.STRUCT: Family.STRUCT,
+    _T.NULL: Family.NULL,
+}
+
+
+# Names of DuckDB's that sqlglot takes for something else.
+_BY_NAME = {'"NULL"': Family.NULL, "TIME_NS": Family.TIME, "BIGNUM": Family.INTEGER}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceType:
+    """A source type: its family, DuckDB's name, and the parts of a nested one."""
+
+    family: Family
+    name: str
+    element: SourceType | None = None
+    """Of an array, and of a map: its values' type."""
+    fields: tuple[tuple[str, SourceType], ...] = ()
+    """Of a struct."""
+
+    @property
+    def small(self) -> bool:
+        """Whether an integer has eight bits: the only ones that may stand for a truth."""
+        return self.name in {"TINYINT", "UTINYINT"}
+
+
+@cache
+def source_type(name: str) -> SourceType:
+    """The source type of DuckDB's name, such as `STRUCT(a INTEGER, b VARCHAR[])`."""
+    if name in _BY_NAME:
+        return SourceType(_BY_NAME[name], name)
+    try:
+        return _convert(exp.DataType.build(name, dialect=DIALECT), name)
+    except ValueError:
+        return SourceType(Family.OTHER, name)
+
+
+def _convert(node: exp.Expr, name: str | None = None) -> SourceType:
+    shown = name or node.sql(dialect=DIALECT)
+    if not isinstance(node, exp.DataType):
+        return SourceType(Family.OTHER, shown)
+    family = _FAMILIES.get(node.this, Family.OTHER)
+    match family:
+        case Family.ARRAY:
+            return SourceType(family, shown, _convert(node.expressions[0]))
+        case Family.MAP:
+            return SourceType(family, shown, _convert(node.expressions[-1]))
+        case Family.STRUCT:
+            fields = tuple((field.name, _convert(field.args["kind"])) for field in node.expressions)
+            return SourceType(family, shown, fields=fields)
+    return SourceType(family, shown)
