@@ -93,8 +93,13 @@ def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, d
         parts += [f"-- what changed, here since {CURSOR}", sql]
     if dialect:
         return ";\n\n".join(_transpiled(part, dialect) for part in parts if not part.startswith("--")) + ";"
-    parts.append(projection_sql(compiled, raw_table(model), found.types, found.expressions, NOW))
+    parts.append(projection_sql(compiled, raw_table(model), _types(found), found.expressions, NOW))
     return "\n".join(part if part.startswith("--") and "\n" not in part else f"{part};\n" for part in parts).rstrip()
+
+
+def _types(found: Inspected) -> dict[str, SourceType]:
+    """Of the columns that are read; of a `select *` that nobody was asked about, those that are named at least."""
+    return {name: found.types.get(name, UNKNOWN) for name in found.compiled.used_columns}
 
 
 def _cursor(engine: duckdb.DuckDBPyConnection, model: Pipeline, kind: SourceType) -> str:

@@ -11,7 +11,7 @@ import duckdb
 from usersync.build.components import PACKAGE
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import Compiled, extraction_sql
-from usersync.compile.projection import projection_sql
+from usersync.compile.projection import projection_sql, row_column
 from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import ident, literal, template
 from usersync.compile.times import parsed
@@ -158,17 +158,33 @@ def _looking_back(value: str, kind: SourceType, model: Pipeline) -> str:
 def _project(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str, *, full: bool, read: int) -> Staged:
     model = found.compiled.model
     raw, mapped = raw_table(model), mapped_table(model)
-    sql = projection_sql(found.compiled, raw, found.types, found.expressions, now)
+    sql = projection_sql(found.compiled, raw, found.used_types, found.expressions, now)
     try:
         engine.execute(f"create or replace table {mapped} as\n{sql}")
     except duckdb.Error as error:
         reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
         raise WarehouseError(f"pipeline {model.stem!r}: mapping fails: {reason}") from None
     engine.execute(f"drop table {raw}")
+    cursor = _greatest(engine, mapped, now) if model.updated_at else None
+    if not full:
+        _retry(engine, found, now)
     duplicates = _drop_duplicates(engine, mapped)
     rejected = int(_one(engine, f'select count(*) from {mapped} where "rejected reason" is not null'))
-    cursor = _greatest(engine, mapped, now) if model.updated_at else None
     return Staged(found.compiled, mapped, full, read, rejected, duplicates, cursor)
+
+
+def _retry(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str) -> None:
+    """Adds the rows that earlier runs rejected: no update of theirs may ever come."""
+    model = found.compiled.model
+    kept, retried = f"stage.{ident(f'{model.stem}.kept')}", f"stage.{ident(f'{model.stem}.retried')}"
+    columns = [(name, row_column("row", name, kind)) for name, kind in found.used_types.items()]
+    engine.execute(template(PACKAGE, "retry", pipeline=model.stem, rows=kept, columns=columns))
+    if not _one(engine, f"select count(*) from {kept}"):
+        return
+    sql = projection_sql(found.compiled, kept, found.used_types, found.expressions, now)
+    engine.execute(f"create or replace table {retried} as\n{sql}")
+    rows = mapped_table(model)
+    engine.execute(template(PACKAGE, "retried", pipeline=model.stem, rows=rows, retried=retried))
 
 
 def _drop_duplicates(engine: duckdb.DuckDBPyConnection, mapped: str) -> int:

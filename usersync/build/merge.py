@@ -83,7 +83,7 @@ def _counts(engine: duckdb.DuckDBPyConnection, staged: Staged) -> MergeCounts:
         ).fetchall()
     )
     inserted, updated, deleted = (actions.get(action, 0) for action in ("insert", "update", "delete"))
-    taken = staged.read - staged.duplicates - staged.rejected
+    [(taken,)] = engine.execute(f'select count(*) from {staged.rows} where "rejected reason" is null').fetchall()
     return MergeCounts(inserted, updated, deleted, taken - inserted - updated)
 
 

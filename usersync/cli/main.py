@@ -23,6 +23,8 @@ COMMANDS = {
     "lint": "Check all SQL and settings; needs no database.",
     "list": "List the pipelines.",
     "show": "Show the users that the last build made.",
+    "status": "Show where every pipeline stands, and its rejected rows.",
+    "runs": "Show the latest builds.",
     "debug": "Check profiles, connections and warehouse.",
     "clean": "Remove what usersync wrote to target/.",
 }

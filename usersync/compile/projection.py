@@ -57,10 +57,37 @@ def projection_sql(
         updated_at=model.updated_at or "",
         leaves=leaves,
         properties=properties,
+        source_row=row_json('"row read"', types),
         **_identity(model, kinds),
         **_time(model, kinds, now),
         **_accounts(model, kinds),
     )
+
+
+# As JSON numbers these would lose digits, or have no form at all.
+_SPELLED_OUT = frozenset({Family.DECIMAL, Family.FLOAT})
+
+
+def row_json(row: str, types: Mapping[str, SourceType]) -> str:
+    """A staged row as JSON text, from which `row_column` gets every value back as it was."""
+    fields = ", ".join(f"{ident(name)} := {_field(row, name, kind)}" for name, kind in types.items())
+    return f"to_json(struct_pack({fields}))::varchar"
+
+
+def _field(row: str, name: str, kind: SourceType) -> str:
+    value = f"struct_extract({row}, {literal(name)})"
+    whole = kind.family is Family.INTEGER and kind.name in {"HUGEINT", "UHUGEINT"}
+    return f"{value}::varchar" if whole or kind.family in _SPELLED_OUT else value
+
+
+def row_column(row: str, name: str, kind: SourceType) -> str:
+    """SQL of a column's value from a row kept as JSON; NULL where it no longer fits the column's type."""
+    path = literal(f'$."{name}"')
+    if kind.family is Family.JSON:
+        return f"json_extract({row}, {path})"
+    if kind.family in {Family.ARRAY, Family.MAP, Family.STRUCT}:
+        return f"try_cast(json_extract({row}, {path}) as {kind.name})"
+    return f"try_cast(json_extract_string({row}, {path}) as {kind.name})"
 
 
 def _identity(model: Pipeline, kinds: Mapping[str, SourceType]) -> dict[str, str]:

@@ -28,6 +28,11 @@ class Inspected:
     expressions: tuple[SourceType, ...]
     """Of the mapped expressions, in order."""
 
+    @property
+    def used_types(self) -> dict[str, SourceType]:
+        """Of the columns that are read."""
+        return {name: self.types[name] for name in self.compiled.used_columns}
+
 
 def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> Inspected:
     """Asks the source for the types of a pipeline's query; reads no rows.

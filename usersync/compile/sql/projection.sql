@@ -24,7 +24,7 @@ select
 {%- endfor %}
 
     ) as "rejected reason",
-    case when "rejected reason" is not null then to_json("row read")::varchar end as "source row"
+    case when "rejected reason" is not null then {{ source_row }} end as "source row"
 from (
     select
         *,
