@@ -66,6 +66,8 @@ class BuildResult:
     outcome: Outcome
     pipelines: tuple[PipelineResult, ...]
     users: UserCounts
+    written: bool = True
+    """False when the transaction was rolled back, or never begun."""
     tests: tuple[TestResult, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
 

@@ -152,21 +152,22 @@ class _Build:
     def run(self) -> BuildOutcome:
         self.compiled = self._wanted()
         staged = self._extract_all(self._states())
-        counts = UserCounts()
+        counts = None
         if not (self.options.fail_fast and self._failed()):
             try:
                 counts = self._write(staged)
             except TestsFailedError as error:
                 self.tests = error.tests
             except FailedFastError:
-                counts = UserCounts()
+                pass
         result = BuildResult(
             self.run_id,
             self.started.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             (datetime.now(UTC) - self.started).total_seconds(),
             Outcome.SUCCESS,
             tuple(self.results[stem] for stem in self.compiled),
-            counts,
+            counts or UserCounts(),
+            counts is not None,
             self.tests,
             tuple(self.warnings),
         )

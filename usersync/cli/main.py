@@ -91,6 +91,9 @@ def run(args: list[str]) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         console.usage_error(error)
         return 2
@@ -106,11 +109,14 @@ def run(args: list[str]) -> int:
 
 
 def _failed(console: Console, error: Exception) -> int:
-    from usersync.diagnostics import UsersyncError
+    from usersync.diagnostics import ConfigError, UsersyncError
 
     if isinstance(error, UsersyncError):
         console.problems(error.diagnostics)
         return error.exit_code
+    if isinstance(error, OSError) and error.filename:
+        console.problems(ConfigError(f"{error.filename}: {error.strerror}").diagnostics)
+        return ConfigError.exit_code
     console.note(traceback.format_exc().rstrip(), always=True)
     console.note(
         "error: this is a bug in usersync, not in your project: please report it with the lines above",

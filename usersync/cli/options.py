@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from usersync.project.load import Settings
@@ -18,6 +19,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Remembers an option on the console, so that a command's own value wins over the group's."""
+    settings = ctx.find_root().obj.settings
+    if param.name in settings and ctx.get_parameter_source(param.name or "") is not ParameterSource.COMMANDLINE:
+        return value
     if value is not None and value is not False:
         ctx.find_root().obj.settings[param.name] = value
     return value

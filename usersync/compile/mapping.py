@@ -13,7 +13,7 @@ from usersync.compile.query import first_offset
 from usersync.diagnostics import Diagnostic, SourceFile, did_you_mean
 from usersync.project.model import Pipeline, Property, UserSchema
 from usersync.project.schema import parse_error
-from usersync.project.templates import Rendered
+from usersync.project.templates import Rendered, Segment
 
 _NOT_SCALAR: Mapping[type[exp.Expr], str] = {
     exp.Query: "a subquery",
@@ -144,8 +144,9 @@ def _expression(
         tree = sqlglot.parse_one(text, read="duckdb")
         tokens = sqlglot.tokenize(text, read="duckdb")
     except SqlglotError as error:
-        found = parse_error(Rendered(text, SourceFile(model.file.path, text), lambda: ("", [])), error)
-        inner = int(getattr(error, "errors", [{}])[0].get("col") or 1) - 1 if getattr(error, "errors", None) else 0
+        source = SourceFile(model.file.path, text)
+        found = parse_error(Rendered(text, source, lambda: (text, [Segment(0, source, 0, True)])), error)
+        inner = source.offset(found.location.line, found.location.column) if found.location else 0
         return None, [model.problem("US002", found.message, key, inner=min(inner, len(text) - 1))]
     except RecursionError:
         return None, [model.problem("US002", "SQL: nested too deeply", key)]

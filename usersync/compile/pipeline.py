@@ -57,7 +57,7 @@ class Compiled:
         said = [
             self.full.tree.sql(dialect=DIALECT, comments=False),
             self.incremental.tree.sql(dialect=DIALECT, comments=False),
-            [model.connection, model.dialect, model.updated_at_format, model.incremental],
+            [model.connection, model.dialect, model.updated_at_format, model.incremental, model.write],
             [getattr(model, role) for role in ROLES],
             [
                 [

@@ -20,6 +20,8 @@ class Family(StrEnum):
     INTEGER = "integer"
     FLOAT = "float"
     DECIMAL = "decimal"
+    NUMERIC = "numeric"
+    """Numbers held as text: those of any size, and NaN."""
     INSTANT = "timestamp with time zone"
     TIMESTAMP = "timestamp"
     DATE = "date"
@@ -69,7 +71,11 @@ _BY_NAME = {'"NULL"': Family.NULL, "TIME_NS": Family.TIME, "BIGNUM": Family.INTE
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """A source type: its family, DuckDB's name, and the parts of a nested one."""
+    """A source type: its family, DuckDB's name, and the parts of a nested one.
+
+    Values that DuckDB's own types cannot all hold arrive as text: then `name` is that of text, and `natural` the type
+    in which expressions compute with them.
+    """
 
     family: Family
     name: str
@@ -77,11 +83,29 @@ class SourceType:
     """Of an array, and of a map: its values' type."""
     fields: tuple[tuple[str, SourceType], ...] = ()
     """Of a struct."""
+    natural: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.natural is None else _SPOKEN.get(self.natural, self.natural)
 
     @property
     def small(self) -> bool:
         """Whether an integer has eight bits: the only ones that may stand for a truth."""
         return self.name in {"TINYINT", "UTINYINT"}
+
+
+_SPOKEN = {"DOUBLE": "NUMERIC", "DOUBLE[]": "NUMERIC[]"}
+
+MAX_PRECISION = 38
+"""Digits of DuckDB's widest decimal."""
+
+
+def numeric_type(precision: int | None, scale: int, *, array: bool = False) -> SourceType:
+    """The type of numbers that come as text: a decimal where DuckDB has one as wide, else of any size."""
+    fits = precision is not None and precision <= MAX_PRECISION and 0 <= scale <= precision
+    number = f"DECIMAL({precision},{scale})" if fits else "DOUBLE"
+    element = SourceType(Family.NUMERIC, "VARCHAR", natural=number)
+    return SourceType(Family.ARRAY, "VARCHAR[]", element, natural=f"{number}[]") if array else element
 
 
 @cache

@@ -181,11 +181,12 @@ def pipeline(file: SourceFile, stem: str, settings: Settings | None) -> tuple[Pi
 
 
 def _missing(model: Pipeline, settings: Settings) -> Iterable[Diagnostic]:
-    if "connection" not in settings.literals:
+    said = {key for key, literal in settings.literals.items() if literal.value is not None}
+    if "connection" not in said:
         yield model.problem(
             "US103", "config() needs a connection", "", hint="add connection = '…', a name of profiles.yml"
         )
-    if "user_id" not in settings.literals:
+    if "user_id" not in said:
         yield model.problem(
             "US206",
             "config() needs a user_id",

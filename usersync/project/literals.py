@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import nodes
 
 from usersync.diagnostics import Diagnostic, SourceFile
+from usersync.project.templates import key_offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def read_settings(file: SourceFile, tree: nodes.Template, function: str) -> tupl
             problems.append(Diagnostic("US104", message, file.location(error.offset), hint))
             continue
         settings.literals[keyword.key] = literal
-        settings.keys[keyword.key] = _key_offset(file, keyword.key, keyword.value.lineno)
+        settings.keys[keyword.key] = key_offset(file, keyword.key, keyword.value.lineno)
     return settings, problems
 
 
@@ -83,11 +84,6 @@ def _calls(tree: nodes.Template, function: str) -> Iterator[tuple[nodes.Name, no
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name == function:
             yield call.node, call
-
-
-def _key_offset(file: SourceFile, key: str, value_offset: int) -> int:
-    match = re.search(rf"\b{re.escape(key)}\s*=\s*\(*\s*\Z", file.text[:value_offset])
-    return match.start() if match else value_offset
 
 
 def _literal(file: SourceFile, node: nodes.Node) -> Literal:

@@ -133,6 +133,7 @@ def _models(files: list[SourceFile], problems: list[Diagnostic]) -> dict[str, Pi
             settings, wrong = read_settings(file, parse(file), "config")
         except ConfigError as error:
             problems += error.diagnostics
+            models[stem] = Pipeline(stem, file, name=stem)
             continue
         models[stem], more = pipeline(file, stem, settings)
         problems += [*wrong, *more]

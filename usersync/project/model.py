@@ -36,12 +36,47 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """A column of a source's table, as the source itself describes it."""
+
+    name: str
+    type: str
+    """The server's own name of the type, of an array that of its elements."""
+    precision: int | None = None
+    """Of numbers: all digits."""
+    scale: int = 0
+    """Of numbers: digits after the point."""
+    dimensions: int = 0
+    """Of arrays."""
+    order: str | None = None
+    """How texts compare on the server: `bytes` as here; anything else is the server's own way."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """An attached connection, and what the scanner does not tell of it."""
+    """An attached connection, and what it says of its tables."""
 
     connection: Connection
-    json_columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Columns that hold json though the scanner calls them text, by `schema.table`, in lower case."""
+    tables: Mapping[tuple[str, str], tuple[SourceColumn, ...]] = field(default_factory=dict)
+    """Columns by schema and table; none where the kind of source needs no help with its types."""
+    loose: frozenset[tuple[str, str]] = frozenset()
+    """Tables of SQLite that hold values which do not fit their columns' types."""
+
+    @property
+    def json_columns(self) -> dict[str, frozenset[str]]:
+        """Columns that hold json though the scanner calls them text, by `schema.table`, in lower case."""
+        return {
+            f"{schema}.{table}".lower(): frozenset(c.name.lower() for c in columns if c.type in {"json", "jsonb"})
+            for (schema, table), columns in self.tables.items()
+        }
+
+    def columns(self, schema: str, table: str) -> tuple[SourceColumn, ...] | None:
+        """The columns of a table, whose name may be in another case; None when unknown or not the only one."""
+        if found := self.tables.get((schema, table)):
+            return found
+        key = (schema.lower(), table.lower())
+        alike = [columns for (s, t), columns in self.tables.items() if (s.lower(), t.lower()) == key]
+        return alike[0] if len(alike) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,10 @@ class _Reader:
                 return _Entry({name: self.entry(value, name) for name, _, value in pairs}, location, keys)
             case yaml.SequenceNode():
                 return _Entry([self.entry(item, name) for item in node.value], location)
-        value = yaml.SafeLoader("").construct_object(node)
+        try:
+            value = yaml.SafeLoader("").construct_object(node)
+        except ValueError as error:
+            raise _bad(f"YAML: {error}", location) from None
         if isinstance(value, str):
             value = self.rendered(value, location) or (None if self.lenient else "")
         if SECRET.search(name) and value not in (None, ""):
@@ -107,7 +110,8 @@ class _Reader:
 
 
 def _bad(message: str, location: Location | None, hint: str | None = None) -> ConfigError:
-    return ConfigError(Diagnostic("profile", message, location, hint))
+    # The line itself may hold a password.
+    return ConfigError(Diagnostic("profile", message, location and replace(location, text=""), hint))
 
 
 def find_profiles(project_dir: Path, profiles_dir: Path | None) -> Path | None:
@@ -165,7 +169,7 @@ def load_profile(
         chosen,
         file.path,
         _warehouse(output),
-        {name: _connection(name, entry, project_dir) for name, entry in _connections(output)},
+        {name: _connection(name, entry, project_dir, lenient) for name, entry in _connections(output)},
         frozenset(reader.secrets),
     )
 
@@ -245,7 +249,7 @@ def _connections(output: _Entry) -> list[tuple[str, _Entry]]:
     return list(entry.value.items())
 
 
-def _connection(name: str, entry: _Entry, root: Path) -> Connection:
+def _connection(name: str, entry: _Entry, root: Path, lenient: bool) -> Connection:
     _mapping(entry, f"connection {name!r}")
     kind = str(_child(entry, "type", "key").value)
     kind = _ALIASES.get(kind, kind)
@@ -261,6 +265,10 @@ def _connection(name: str, entry: _Entry, root: Path) -> Connection:
     for key in ("host", "database", "path", "schema"):
         _each(entry, key, _text_option)
     options = {key: value for key, value in _plain(entry).items() if key != "type" and value is not None}
+    for key in _REQUIRED[kind]:
+        if key not in options and not lenient:
+            raise _bad(f"connection {name!r} of type {kind} needs {key!r}", entry.value[key].location)
+        options.setdefault(key, "unset")
     return Connection(name, kind, {k: int(v) if k in _NUMBERS else v for k, v in options.items()}, root)
 
 

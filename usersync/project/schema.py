@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -19,7 +20,20 @@ from usersync.project.templates import Rendered
 from usersync.project.types import NESTED, Kind, PropertyType
 
 # Postgres' grammar keeps lengths and reads DuckDB's nested types; DuckDB's own drops `(254)`.
-_DDL_DIALECT = "postgres"
+class _DDL(Postgres):
+    class Tokenizer(Postgres.Tokenizer):
+        # Without these they are no types inside a struct.
+        KEYWORDS = {  # noqa: RUF012
+            **Postgres.Tokenizer.KEYWORDS,
+            "UTINYINT": TokenType.UTINYINT,
+            "USMALLINT": TokenType.USMALLINT,
+            "UINTEGER": TokenType.UINT,
+            "UBIGINT": TokenType.UBIGINT,
+            "YEAR": TokenType.YEAR,
+        }
+
+
+_DDL_DIALECT = _DDL
 
 _T = exp.DataType.Type
 _KINDS = {

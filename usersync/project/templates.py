@@ -110,13 +110,24 @@ def parse(file: SourceFile) -> nodes.Template:
         ConfigError: the template is not valid Jinja (US001).
     """
     try:
-        return ENVIRONMENT.parse(file.text, file.path, file.path)
+        tree = ENVIRONMENT.parse(file.text, file.path, file.path)
+        _start(tree)
+        return tree
     except TemplateSyntaxError as error:
         where = file.location(error.lineno)
         message = re.sub(r" at \d+$", "", error.message or "syntax error")
         raise ConfigError(Diagnostic("US001", f"template: {message}", where)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US001", "template: nested too deeply", file.location(0))) from None
+
+
+def _start(node: nodes.Node) -> int:
+    """Gives every expression the offset of its first character: Jinja has that of an operator, bracket or dot."""
+    first = min([node.lineno, *map(_start, node.iter_child_nodes())])
+    if isinstance(node, nodes.Expr):
+        node.lineno = first
+        return first
+    return node.lineno
 
 
 class _Marker(NodeTransformer):

@@ -23,10 +23,21 @@ MANIFEST_VERSION = 1
 def write_json(path: Path, data: Mapping[str, Any], secrets: Iterable[str] = ()) -> None:
     """Writes an artifact whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = redact(json.dumps(data, indent=2, ensure_ascii=False), secrets)
+    text = json.dumps(_redacted(data, frozenset(secrets)), indent=2, ensure_ascii=False)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def _redacted(value: Any, secrets: frozenset[str]) -> Any:
+    match value:
+        case str():
+            return redact(value, secrets)
+        case dict():
+            return {key: _redacted(inner, secrets) for key, inner in value.items()}
+        case list() | tuple():
+            return [_redacted(inner, secrets) for inner in value]
+    return value
 
 
 def run_results(result: BuildResult) -> dict[str, Any]:

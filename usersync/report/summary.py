@@ -14,7 +14,9 @@ def build_summary(result: BuildResult, style: Style = plain) -> str:
     head = "  ".join(["pipeline".ljust(width), *(name.rjust(9) for name in _COLUMNS), "seconds".rjust(8)])
     lines = ["", head, *(_line(p, width, style) for p in result.pipelines), ""]
     failed = [t for t in result.tests if t.failures]
-    if failed:
+    if not result.written and not failed:
+        lines.append(f"{style('nothing was written:', 'error')} the build stopped at the first failure")
+    elif failed:
         lines.append(f"{style('nothing was written:', 'error')} {len(failed)} of {len(result.tests)} data tests failed")
     else:
         lines.append(_users(result))

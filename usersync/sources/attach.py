@@ -9,9 +9,10 @@ from typing import Any
 
 import duckdb
 
-from usersync.compile.sql import ident, literal, template
+from usersync.compile.sql import ident, literal
 from usersync.diagnostics import SourceError
 from usersync.project.model import Connection, Source
+from usersync.sources.catalog import read_tables
 from usersync.sources.engine import set_option
 from usersync.sources.extensions import load_extension
 
@@ -25,6 +26,7 @@ _MYSQL_OPTIONS: Mapping[str, Any] = {
     "mysql_tinyint1_as_boolean": False,
     "mysql_query_timeout_enabled": False,
     "mysql_session_time_zone": "+00:00",
+    "mysql_incomplete_dates_as_nulls": True,
 }
 # One query a table, so that the server can use an index.
 _POSTGRES_OPTIONS: Mapping[str, Any] = {"pg_use_ctid_scan": False}
@@ -59,7 +61,7 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
             _server(engine, connection, _POSTGRES_OPTIONS, _postgres_parameters(connection.options))
         case _:
             _server(engine, connection, _MYSQL_OPTIONS, "")
-    return Source(connection, _json_columns(engine, connection))
+    return Source(connection, read_tables(engine, connection))
 
 
 def _existing(connection: Connection, exists: Any, what: str) -> Path:
@@ -92,29 +94,6 @@ def _server(
         f"attach {literal(parameters)} as {ident(connection.name)} "
         f"(type {connection.type}, secret {secret}, read_only)",
     )
-
-
-def _json_columns(engine: duckdb.DuckDBPyConnection, connection: Connection) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for name in _JSON_QUERIES.get(connection.type, ()):
-        for schema, table, column in _ask(engine, connection, template("usersync.sources", name)):
-            found.setdefault(f"{schema}.{table}".lower(), set()).add(str(column).lower())
-    return {table: frozenset(columns) for table, columns in found.items()}
-
-
-_JSON_QUERIES = {
-    "postgres": ("json_columns_postgres",),
-    "mysql": ("json_columns_mysql", "json_columns_mariadb"),
-}
-
-
-def _ask(engine: duckdb.DuckDBPyConnection, connection: Connection, sql: str) -> list[tuple[Any, ...]]:
-    """Rows of a query in the server's own SQL; none where the server does not know what is asked for."""
-    function = f"{connection.type}_query"
-    try:
-        return engine.execute(f"from {function}({literal(connection.name)}, {literal(sql)})").fetchall()
-    except duckdb.Error:
-        return []
 
 
 def _postgres_parameters(options: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
     engine = duckdb.connect(":memory:", config=config)
     engine.execute("set global TimeZone = 'UTC'")
     engine.execute(f"attach ':memory:' as {STAGE}")
-    for functions in ("functions", "conversions"):
+    for functions in ("functions", "conversions", "expressions"):
         engine.execute(template("usersync.compile", functions))
     return engine
 
@@ -42,7 +42,8 @@ def engine_for(root: Path, options: Mapping[str, Any] | None = None) -> Iterator
 
     On Ctrl-C it stays open: closing would wait for a source that hangs, and the process is about to end.
     """
-    engine = open_engine(root / "target" / "spill", options)
+    spill = (options or {}).get("temp_directory") or "target/spill"
+    engine = open_engine(root / str(spill), options)
     try:
         yield engine
     except Exception:

@@ -54,7 +54,8 @@ from (
                 "rows read" as "row read"
 {%- for property in properties %},
 {% if property.tried_alias %}
-                try(struct_pack(v := {{ property.expression }})) as {{ property.tried_alias }},
+                {# DuckDB computes repeated parts once, outside of try() even, but never those of a case #}
+                try(struct_pack(v := case when "rows read" is not null then {{ property.expression }} end)) as {{ property.tried_alias }},
                 struct_extract({{ property.tried_alias }}, 'v') as {{ property.raw_alias }}
 {%- else %}
                 {{ property.expression }} as {{ property.raw_alias }}

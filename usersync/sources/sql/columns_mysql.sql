@@ -1,0 +1,12 @@
+-- Columns of tables and views with their types.
+select
+    table_schema,
+    table_name,
+    column_name,
+    data_type,
+    numeric_precision,
+    numeric_scale,
+    collation_name
+from information_schema.columns
+where table_schema = database()
+order by table_name, ordinal_position
