@@ -13,17 +13,20 @@ from usersync.build.extract import raw_table
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import UNKNOWN, Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
-from usersync.compile.source_types import Family, SourceType
+from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT, literal
 from usersync.compile.times import needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, did_you_mean
 from usersync.project.model import Connection, Pipeline, Project, Source
+from usersync.project.types import NESTED
 from usersync.sources.attach import attach
 from usersync.sources.engine import engine_for
 from usersync.sources.inspect import Inspected, inspect
 
 NOW = "2000-01-01 00:00:00"
 """Stands for the start of the build in compiled SQL."""
+_ANY = source_type("JSON")
+"""What can become an array, a map or a struct."""
 CURSOR = "2000-01-01 00:00:00"
 """Stands for the cursor in compiled SQL."""
 
@@ -61,7 +64,8 @@ def _inspected(
         except SourceError as error:
             hint = "types are taken for text where they matter"
             problem = replace(error.diagnostics[0], level=Level.WARNING, hint=hint)
-    assumed = Inspected(compiled, dict.fromkeys(compiled.columns or (), UNKNOWN), (UNKNOWN,) * len(compiled.mapped))
+    expressions = tuple(_ANY if m.target.type.kind in NESTED else UNKNOWN for m in compiled.mapped)
+    assumed = Inspected(compiled, dict.fromkeys(compiled.columns or (), UNKNOWN), expressions)
     return assumed, Source(connection), problem
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import duckdb
 
-from usersync.build.components import PACKAGE
 from usersync.build.datatests import has_data_tests, run_data_tests
 from usersync.build.extract import Staged, State, extract
+from usersync.build.history import last_runs, last_states, record_cursors, record_run
 from usersync.build.merge import (
     MergeCounts,
     drop_orphans,
@@ -22,11 +21,13 @@ from usersync.build.merge import (
     start_merge,
     write_identities,
 )
+from usersync.build.read import Attached, read_all
 from usersync.build.resolve import UserCounts, resolve
 from usersync.build.results import BuildResult, Event, Listener, Outcome, PipelineResult, TestResult, silent
 from usersync.build.schedule import is_due
-from usersync.compile.pipeline import Compiled, compile_pipeline
-from usersync.compile.sql import literal, template
+from usersync.build.selected import compile_selected
+from usersync.compile.pipeline import Compiled
+from usersync.compile.sql import literal
 from usersync.diagnostics import (
     ConfigError,
     Diagnostic,
@@ -35,8 +36,7 @@ from usersync.diagnostics import (
     NothingSelectedError,
     UsersyncError,
 )
-from usersync.project.model import Connection, Pipeline, Profile, Project, Source
-from usersync.sources.attach import attach
+from usersync.project.model import Pipeline, Profile, Project, UserSchema
 from usersync.sources.engine import engine_for
 from usersync.warehouse.store import attach_warehouse, prepare_tables, rows, transaction, warehouse_path
 
@@ -76,31 +76,6 @@ class TestsFailedError(Exception):
     def __init__(self, tests: tuple[TestResult, ...]) -> None:
         super().__init__("data tests failed")
         self.tests = tests
-
-
-def compile_selected(
-    project: Project, selected: Mapping[str, Pipeline], *, disabled: bool = False
-) -> dict[str, Compiled]:
-    """The selected pipelines, compiled offline; disabled ones are left out unless asked for.
-
-    Raises:
-        ConfigError: with every problem found in them, in users.sql and in the macros.
-    """
-    files = {model.file.path for model in project.models.values() if model.stem not in selected}
-    problems = [p for p in project.problems if p.location is None or p.location.file not in files]
-    compiled: dict[str, Compiled] = {}
-    for stem, model in selected.items():
-        found, wrong = compile_pipeline(project, model)
-        problems += wrong
-        if found is not None and (model.enabled or disabled):
-            compiled[stem] = found
-    if project.profile is None:
-        hint = "write profiles.yml, or name its folder with --profiles-dir"
-        problems.append(Diagnostic("profile", "there is no profiles.yml", None, hint))
-    errors = [p for p in problems if p.level is Level.ERROR]
-    if errors:
-        raise ConfigError(sorted(dict.fromkeys(errors), key=lambda p: p.sort_key))
-    return compiled
 
 
 def build(
@@ -151,7 +126,7 @@ class _Build:
 
     def run(self) -> BuildOutcome:
         self.compiled = self._wanted()
-        staged = self._extract_all(self._states())
+        staged = self._read()
         counts = None
         if not (self.options.fail_fast and self._failed()):
             try:
@@ -184,77 +159,43 @@ class _Build:
         if not self.options.due:
             return self.compiled
         now = datetime.now().astimezone()
-        last = self._last_runs()
+        last = last_runs(self.engine)
         due = {stem: c for stem, c in self.compiled.items() if is_due(c.model, last.get(stem), now)}
         if not due:
             raise NothingSelectedError("no selected pipeline is due", hint="--allow-empty makes that a success")
         return due
 
-    def _last_runs(self) -> dict[str, datetime]:
-        if not self._has_table("pipeline_runs"):
-            return {}
-        found = rows(self.engine, template(PACKAGE, "last_runs"))
-        return {stem: datetime.fromisoformat(at).astimezone() for stem, at in found}
-
-    def _has_table(self, name: str) -> bool:
-        return bool(
-            rows(
-                self.engine,
-                "select 1 from duckdb_tables() where database_name = 'warehouse' and schema_name = 'usersync' "
-                f"and table_name = {literal(name)}",
-            )
-        )
-
-    def _states(self) -> dict[str, State]:
-        if not self._has_table("cursors"):
-            return {}
-        found = rows(self.engine, "select pipeline, value, definition_hash from usersync.cursors")
-        return {pipeline: State(value, definition) for pipeline, value, definition in found}
-
-    def _extract_all(self, states: Mapping[str, State]) -> dict[str, Staged]:
-        """Reads all pipelines, so many at once; failures are kept as results."""
-        attached = _Attached(self.engine, self.profile.connections)
+    def _read(self) -> dict[str, Staged]:
+        """Reads all pipelines; failures are kept as results."""
+        attached = Attached(self.engine, self.profile.connections)
+        states = last_states(self.engine)
+        readers = {
+            stem: partial(self._read_one, attached, compiled, states.get(stem, State()))
+            for stem, compiled in self.compiled.items()
+        }
         staged: dict[str, Staged] = {}
-        pool = ThreadPoolExecutor(max_workers=max(1, self.options.threads), thread_name_prefix="read")
-        try:
-            pending = {
-                pool.submit(self._extract_one, attached, compiled, states.get(stem, State())): stem
-                for stem, compiled in self.compiled.items()
-            }
-            while pending:
-                # In small waits, so that Ctrl-C is heard while a source hangs.
-                done, _ = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
-                for future in done:
-                    stem = pending.pop(future)
-                    self._take(stem, future, staged)
-                if self.options.fail_fast and self._failed():
-                    break
-            for future, stem in pending.items():
-                future.cancel()
-                self.results[stem] = _result(self.compiled[stem], Outcome.SKIPPED)
-        except BaseException:
-            self.engine.interrupt()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        pool.shutdown(wait=True)
+        for stem, found in read_all(self.engine, readers, self.options.threads):
+            if isinstance(found, UsersyncError):
+                self._fail(stem, found)
+            else:
+                staged[stem] = found
+                self._take(stem, found)
+            if self.options.fail_fast and self._failed():
+                break
+        for stem in self.compiled.keys() - self.results.keys():
+            self.results[stem] = _result(self.compiled[stem], Outcome.SKIPPED)
         return {stem: staged[stem] for stem in self.compiled if stem in staged}
 
-    def _extract_one(self, attached: _Attached, compiled: Compiled, state: State) -> Staged:
-        model = compiled.model
-        self.listener(Event("reading", model.stem))
-        source = attached.get(model.connection)
+    def _read_one(self, attached: Attached, compiled: Compiled, state: State) -> Staged:
+        self.listener(Event("reading", compiled.model.stem))
+        source = attached.get(compiled.model.connection)
         cursor = self.engine.cursor()
         try:
             return extract(cursor, compiled, source, state, now=self.now, full_refresh=self.options.full_refresh)
         finally:
             cursor.close()
 
-    def _take(self, stem: str, future: Future[Staged], staged: dict[str, Staged]) -> None:
-        try:
-            staged[stem] = found = future.result()
-        except UsersyncError as error:
-            self._fail(stem, error)
-            return
+    def _take(self, stem: str, found: Staged) -> None:
         self.results[stem] = _result(found.compiled, Outcome.SUCCESS, found)
         rejected = f", {found.rejected:,} rejected" if found.rejected else ""
         self.listener(Event("read", stem, f"{found.read:,} row{'' if found.read == 1 else 's'}{rejected}"))
@@ -289,12 +230,16 @@ class _Build:
             write_identities(self.engine)
             self.listener(Event("resolving"))
             counts = resolve(self.engine, users, self.run_id, self.now)
+            _guard_merges(users, counts)
             if self.options.tests and has_data_tests(self.project):
                 self.listener(Event("testing"))
                 self.tests = run_data_tests(self.engine, self.project)
                 if any(test.failures for test in self.tests):
                     raise TestsFailedError(self.tests)
-            self._record(staged)
+            done = {stem: found for stem, found in staged.items() if self.results[stem].outcome is Outcome.SUCCESS}
+            record_cursors(self.engine, self.run_id, done)
+            outcome = "failed" if self._failed() else "success"
+            record_run(self.engine, self.run_id, self.now, outcome, self.results.values())
             self.listener(Event("committing"))
         return counts
 
@@ -325,41 +270,15 @@ class _Build:
             hint = "build with --allow-deletes to delete them"
             self.warnings.append(Diagnostic("orphans", message, None, hint, Level.WARNING))
 
-    def _record(self, staged: Mapping[str, Staged]) -> None:
-        """Cursors and the history of this run."""
-        done = {stem: s for stem, s in staged.items() if self.results[stem].outcome is Outcome.SUCCESS}
-        for stem, found in done.items():
-            self.engine.execute(f"delete from usersync.cursors where pipeline = {literal(stem)}")
-            values = [stem, found.cursor, found.compiled.definition_hash, self.run_id]
-            self.engine.execute(f"insert into usersync.cursors values ({_values(values)})")
-        outcome = "failed" if self._failed() else "success"
-        ended = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        self.engine.execute(
-            f"insert into usersync.runs values ({_values([self.run_id, 'build', self.now, ended, outcome])})"
-        )
-        for result in self.results.values():
-            self.engine.execute(
-                f"insert into usersync.pipeline_runs values ({_values(_recorded(self.run_id, result))})"
-            )
 
-
-def _values(values: Sequence[object]) -> str:
-    return ", ".join(literal(value) for value in values)
-
-
-def _recorded(run_id: str, result: PipelineResult) -> list[object]:
-    error = "; ".join(str(d) for d in result.diagnostics) or None
-    counts = [
-        result.read,
-        result.unchanged,
-        result.inserted,
-        result.updated,
-        result.deleted,
-        result.rejected,
-        result.duplicates,
-    ]
-    seconds = [round(result.seconds.get(stage, 0.0), 6) for stage in ("extract", "map", "merge")]
-    return [run_id, result.pipeline, result.outcome.value, result.full_import, *counts, *seconds, error]
+def _guard_merges(users: UserSchema, counts: UserCounts) -> None:
+    """Raises GuardError when more users would be merged into others than `max_users_merged` allows."""
+    if users.max_users_merged is None or counts.merged <= users.max_users_merged:
+        return
+    limit = users.max_users_merged
+    message = f"{counts.merged:,} users would be merged into others, more than max_users_merged = {limit}"
+    hint = "nothing was written; look for a value that too many identities share, and list it in ignore_values"
+    raise GuardError(Diagnostic("guard", message, users.location("max_users_merged"), hint))
 
 
 def _result(
@@ -385,31 +304,3 @@ def _result(
             deleted=counts.deleted,
         )
     return result
-
-
-class _Attached:
-    """Attaches each connection once, by the first thread that needs it; its failure is that of all its pipelines."""
-
-    def __init__(self, engine: duckdb.DuckDBPyConnection, connections: Mapping[str, Connection]) -> None:
-        self._engine = engine
-        self._connections = connections
-        self._locks = {name: threading.Lock() for name in connections}
-        self._done: dict[str, Source | UsersyncError] = {}
-
-    def get(self, name: str) -> Source:
-        with self._locks[name]:
-            if name not in self._done:
-                self._done[name] = self._attach(name)
-            found = self._done[name]
-        if isinstance(found, UsersyncError):
-            raise found
-        return found
-
-    def _attach(self, name: str) -> Source | UsersyncError:
-        cursor = self._engine.cursor()
-        try:
-            return attach(cursor, self._connections[name])
-        except UsersyncError as error:
-            return error
-        finally:
-            cursor.close()

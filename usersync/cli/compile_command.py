@@ -36,7 +36,7 @@ def command(
     compiled as with --offline.
     """
     from usersync.build.compiled import compiled_sql
-    from usersync.build.run import compile_selected
+    from usersync.build.selected import compile_selected
     from usersync.project.select import pick
     from usersync.project.select import select as choose
 
@@ -53,7 +53,7 @@ def command(
 
 
 def _write(console: Console, project: Project, stem: str, sql: str) -> None:
-    from usersync.sources.attach import redact
+    from usersync.report.redaction import redact
 
     path = project.root / "target" / "compiled" / f"{stem}.sql"
     path.parent.mkdir(parents=True, exist_ok=True)

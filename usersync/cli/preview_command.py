@@ -29,7 +29,7 @@ def command(console: Console, pipeline: str, limit: int, output: str) -> None:
     from datetime import UTC, datetime
 
     from usersync.build.preview import preview
-    from usersync.build.run import compile_selected
+    from usersync.build.selected import compile_selected
     from usersync.diagnostics import ConfigError
     from usersync.project.select import pick
     from usersync.sources.engine import engine_for
@@ -43,7 +43,7 @@ def command(console: Console, pipeline: str, limit: int, output: str) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
         found = preview(engine, compiled, project.profile.connections[model.connection], limit=limit, now=now)
     if output == "json":
-        console.data(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+        console.data_json(asdict(found))
     else:
         console.data(_text(found))
 

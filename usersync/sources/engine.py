@@ -54,4 +54,4 @@ def engine_for(root: Path, options: Mapping[str, Any] | None = None) -> Iterator
 
 def set_option(engine: duckdb.DuckDBPyConnection, name: str, value: Any) -> None:
     """Sets an option of the instance or of a loaded extension."""
-    engine.execute(f"set {name} = {literal(value)}")
+    engine.execute(f"set global {name} = {literal(value)}")

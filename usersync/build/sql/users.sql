@@ -85,8 +85,12 @@ select
     coalesce(h.user_id, d.user_id) as user_id,
     if(d._action = 'insert', nullif(o.old_user_id, '')::uuid, if(h.user_id is null, null, d.user_id)) as old_user_id
 from temp.user_delta as d
-left join temp.owners as o on d._action = 'insert' and o.user_id = d.user_id
-left join temp.identity_users as h on d._action = 'delete' and h._own_id = d.user_id
+left join temp.owners as o on o.user_id = d.user_id
+left join (
+    select i._own_id, i.user_id
+    from temp.identity_users as i
+    semi join (select user_id from temp.user_delta where _action = 'delete') as lost on lost.user_id = i._own_id
+) as h on h._own_id = d.user_id
 where d._action <> 'update'
 order by change, d.user_id;
 
