@@ -1,4 +1,4 @@
-"""An expression of the JSON form run on one row: translated, read back by the compiler, and put through the projection."""
+"""An expression of the JSON form run on one row: translated, compiled, and put through the projection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from usersync.compile.sql import ident, literal
 from usersync.diagnostics import SourceFile
 from usersync.exchange.columns import check_of, column_type, property_type
 from usersync.exchange.constants import engine
-from usersync.exchange.decode import Decoder, read_json
+from usersync.exchange.decode import read_json
+from usersync.exchange.schemas import Decoder
 from usersync.exchange.translate import Translation, translate
 from usersync.exchange.types import WireProperty, WireType
 from usersync.project.model import Pipeline, Property, UserSchema

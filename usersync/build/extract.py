@@ -17,8 +17,8 @@ from usersync.compile.sql import ident, literal, template
 from usersync.compile.times import parsed
 from usersync.diagnostics import WarehouseError
 from usersync.project.model import Pipeline, Source
-from usersync.sources.attach import source_error
 from usersync.sources.inspect import Inspected, inspect
+from usersync.sources.misfits import misfits_as_text, reading_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,21 @@ def extract(
         ConfigError: the query or mapping does not fit what the source has.
     """
     started = time.perf_counter()
+    return misfits_as_text(
+        engine, source, lambda given: _extract(engine, compiled, given, state, started, now, full_refresh, limit)
+    )
+
+
+def _extract(
+    engine: duckdb.DuckDBPyConnection,
+    compiled: Compiled,
+    source: Source,
+    state: State,
+    started: float,
+    now: str,
+    full_refresh: bool,
+    limit: int | None,
+) -> Staged:
     found = inspect(engine, compiled, source)
     compiled = found.compiled
     model = compiled.model
@@ -122,7 +137,7 @@ def _read(
     try:
         engine.execute(f"create or replace table {table} as\n{bounded}")
     except duckdb.Error as error:
-        raise source_error(source.connection, error, stage="reading fails") from None
+        raise reading_error(source, error) from None
     return int(_one(engine, f"select count(*) from {table}"))
 
 

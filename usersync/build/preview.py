@@ -14,9 +14,10 @@ from usersync.compile.pipeline import Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
 from usersync.compile.sql import ident
 from usersync.diagnostics import WarehouseError
-from usersync.project.model import Connection
-from usersync.sources.attach import attach, source_error
+from usersync.project.model import Connection, Source
+from usersync.sources.attach import attach
 from usersync.sources.inspect import Inspected, inspect
+from usersync.sources.misfits import misfits_as_text, reading_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ def preview(
         ConfigError: the query or mapping does not fit what the source has.
     """
     source = attach(engine, connection)
+    return misfits_as_text(engine, source, lambda given: _preview(engine, compiled, given, limit, now))
+
+
+def _preview(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source, limit: int, now: str) -> Preview:
     found = inspect(engine, compiled, source)
     raw = raw_table(found.compiled.model)
     # All columns, not only those in use: each is a property that could be.
@@ -48,7 +53,7 @@ def preview(
     try:
         engine.execute(f"create or replace table {raw} as\n{everything}\nlimit {limit}")
     except duckdb.Error as error:
-        raise source_error(source.connection, error, stage="reading fails") from None
+        raise reading_error(source, error) from None
     return _mapped(engine, found, raw, now)
 
 
@@ -71,7 +76,7 @@ def _mapped(engine: duckdb.DuckDBPyConnection, found: Inspected, raw: str, now: 
     except duckdb.Error as error:
         reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
         raise WarehouseError(f"pipeline {found.compiled.model.stem!r}: mapping fails: {reason}") from None
-    columns = {name: kind.name for name, kind in found.types.items()}
+    columns = {name: str(kind) for name, kind in found.types.items()}
     return Preview(columns, leaves, rows, identities)
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from usersync.report.redaction import redact, redact_data
+
 if TYPE_CHECKING:
     from usersync.diagnostics import Diagnostic
     from usersync.project.model import Project
@@ -74,16 +76,17 @@ class Console:
         """Writes a command's result to stdout."""
         click.echo(self._clean(text), color=self.coloured(sys.stdout))
 
+    def data_json(self, value: Any) -> None:
+        """Writes a command's result to stdout as JSON."""
+        click.echo(json.dumps(redact_data(value, self._secrets), indent=2, ensure_ascii=False))
+
     def note(self, text: str, *, always: bool = False, **fields: Any) -> None:
         """Says something on stderr; fields go along in a JSON log."""
         if self.quiet and not always:
             return
         with self._lock:
             if self.json_log:
-                click.echo(
-                    self._clean(json.dumps({"level": "info", "message": click.unstyle(text), **fields})),
-                    err=True,
-                )
+                self._log({"level": "info", "message": click.unstyle(text), **fields})
             else:
                 click.echo(self._clean(text), err=True, color=self.coloured(sys.stderr))
 
@@ -95,9 +98,12 @@ class Console:
         for diagnostic in diagnostics:
             if self.quiet and diagnostic.level is not Level.ERROR:
                 continue
-            text = json.dumps(as_data(diagnostic)) if self.json_log else as_text(diagnostic, self.style)
             with self._lock:
-                click.echo(self._clean(text), err=True, color=self.coloured(sys.stderr))
+                if self.json_log:
+                    self._log(as_data(diagnostic))
+                else:
+                    text = self._clean(as_text(diagnostic, self.style))
+                    click.echo(text, err=True, color=self.coloured(sys.stderr))
 
     def usage_error(self, error: click.ClickException) -> None:
         """Says what is wrong with the call."""
@@ -113,7 +119,8 @@ class Console:
             sys.stderr.flush()
             os._exit(code)
 
+    def _log(self, fields: dict[str, Any]) -> None:
+        click.echo(json.dumps(redact_data(fields, self._secrets)), err=True)
+
     def _clean(self, text: str) -> str:
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
+        return redact(text, self._secrets)

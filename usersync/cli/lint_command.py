@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,7 @@ def command(console: Console, paths: tuple[Path, ...], output: str, fail_on: str
         return 3
     findings = lint(project, files)
     if output == "json":
-        console.data(json.dumps([as_data(finding) for finding in findings], indent=2, ensure_ascii=False))
+        console.data_json([as_data(finding) for finding in findings])
     else:
         for finding in findings:
             console.data(as_text(finding, console.style_data))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from usersync.cli.console import Console
@@ -43,7 +41,7 @@ def command(console: Console, output: str, select: tuple[str, ...], exclude: tup
         for m in chosen
     ]
     if output == "json":
-        console.data(json.dumps(rows, indent=2, ensure_ascii=False))
+        console.data_json(rows)
     elif output == "names":
         console.data("\n".join(m.stem for m in chosen))
     else:

@@ -26,6 +26,8 @@ COMMANDS = {
     "status": "Show where every pipeline stands, and its rejected rows.",
     "runs": "Show the latest builds.",
     "debug": "Check profiles, connections and warehouse.",
+    "import": "Make a pipeline of a definition in JSON (Krenalis API).",
+    "export": "Print a pipeline's definition in that JSON.",
     "clean": "Remove what usersync wrote to target/.",
 }
 

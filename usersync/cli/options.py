@@ -102,7 +102,7 @@ def _variables(text: str | None) -> dict[str, Any]:
 
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise click.UsageError(f"--vars is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(value, dict):
         raise click.UsageError("--vars takes names and values, such as '{country: IT}'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, astuple
 
 import click
@@ -23,6 +22,6 @@ def command(console: Console, limit: int, output: str) -> None:
 
     found = read_runs(console.load(), limit)
     if output == "json":
-        console.data(json.dumps([asdict(run) for run in found], indent=2))
+        console.data_json([asdict(run) for run in found])
     else:
         console.data(table(list(Run.__dataclass_fields__), [astuple(run) for run in found], terminal=False))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from usersync.cli.console import Console
@@ -32,13 +30,7 @@ def command(console: Console, table_name: str, limit: int, output: str) -> None:
     project = console.load()
     found = read_table(project, table_name, limit or None)
     if output == "json":
-        console.data(
-            json.dumps(
-                [dict(zip(found.columns, row, strict=True)) for row in found.rows],
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
+        console.data_json([dict(zip(found.columns, row, strict=True)) for row in found.rows])
     elif output == "csv":
         console.data(_csv(found.columns, found.rows))
     else:

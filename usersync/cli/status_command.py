@@ -26,7 +26,7 @@ def command(console: Console, output: str) -> None:
 
     found = read_status(console.load())
     if output == "json":
-        console.data(json.dumps([asdict(status) for status in found], indent=2, ensure_ascii=False))
+        console.data_json([asdict(status) for status in found])
         return
     cells = [
         (s.pipeline, s.last_run or "never", s.last_outcome, s.cursor, s.identities, sum(r.rows for r in s.rejected))

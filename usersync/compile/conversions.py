@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
-from usersync.compile.source_types import Family, SourceType
+from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT, ident, literal
 from usersync.project.model import Property
 from usersync.project.types import INTEGERS, Kind, PropertyType
@@ -59,6 +59,8 @@ def value_of(given: str, source: SourceType, target: PropertyType, depth: int = 
     """The conversion of a value between two types; None when there can be none."""
     if source.family is Family.NULL:
         return Value("false", f"null::{target.stored}")
+    if source.loose:
+        return _from_loose(given, source, target, depth)
     if source.family is Family.JSON:
         return _from_json(given, target, depth)
     match target.kind:
@@ -74,6 +76,13 @@ def value_of(given: str, source: SourceType, target: PropertyType, depth: int = 
     if source.family is Family.TEXT and target.kind is not Kind.VARCHAR and "" not in target.values:
         present += f" and {given} <> ''"
     return Value(present, value)
+
+
+def _from_loose(given: str, source: SourceType, target: PropertyType, depth: int) -> Value | None:
+    """Text of a type that it may not fit: nothing comes of what does not."""
+    fitting = f"try_cast({given} as {source.natural})"
+    found = value_of(fitting, source_type(source.natural or ""), target, depth)
+    return Value(f"{given} <> ''", found.value) if found else None
 
 
 def _group(kind: Kind) -> str:
@@ -162,6 +171,7 @@ _SCALARS: dict[tuple[Family, str], Rule] = {
     (Family.TEXT, "uuid"): lambda g, _, __: f"stage.text_uuid({g}::varchar)",
     (Family.TEXT, "inet"): lambda g, _, __: f"stage.text_inet({g}::varchar)",
     (Family.BYTES, "text"): _as_text("stage.bytes_text"),
+    (Family.BYTES, "uuid"): _call("stage.bytes_uuid"),
     (Family.BOOLEAN, "text"): _as_text(""),
     (Family.BOOLEAN, "boolean"): lambda g, _, __: g,
     (Family.BOOLEAN, "integer"): _boolean_to_small,
@@ -179,6 +189,10 @@ _SCALARS: dict[tuple[Family, str], Rule] = {
     (Family.DECIMAL, "integer"): _cast("stage.whole_decimal({})"),
     (Family.DECIMAL, "float"): _cast("{}"),
     (Family.DECIMAL, "decimal"): _to_decimal,
+    (Family.NUMERIC, "text"): _as_text("stage.numeric_text"),
+    (Family.NUMERIC, "integer"): _cast("stage.numeric_whole({})"),
+    (Family.NUMERIC, "float"): lambda g, s, t: _real(f"stage.text_float({g})", s, t),
+    (Family.NUMERIC, "decimal"): _text_to_decimal,
     (Family.INSTANT, "text"): lambda g, _, t: _text(f"stage.timestamp_text({g} at time zone 'UTC')", t),
     (Family.INSTANT, "timestamp"): lambda g, _, __: f"stage.in_years({g} at time zone 'UTC')",
     (Family.INSTANT, "date"): lambda g, _, __: f"stage.in_years({g} at time zone 'UTC')::date",
@@ -203,6 +217,7 @@ def _to_json(given: str, source: SourceType) -> Value | None:
     encoded = {
         Family.FLOAT: f"if(isfinite({given}), to_json({given}), null)",
         Family.DECIMAL: f"stage.decimal_text({given})::json",
+        Family.NUMERIC: f"stage.numeric_json({given})",
         Family.INSTANT: f"to_json(stage.timestamp_text({given} at time zone 'UTC'))",
         Family.TIMESTAMP: f"to_json(stage.timestamp_text({given}))",
         Family.DATE: f"to_json(stage.timestamp_text({given}::timestamp))",

@@ -8,26 +8,15 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
 
-from usersync.compile.query import first_offset
-from usersync.diagnostics import Diagnostic, SourceFile, did_you_mean
+from usersync.compile.source_types import SourceType
+from usersync.compile.sql import DIALECT
+from usersync.diagnostics import Diagnostic, did_you_mean
 from usersync.project.model import Pipeline, Property, UserSchema
-from usersync.project.schema import parse_error
-from usersync.project.templates import Rendered, Segment
+from usersync.project.syntax import broken, first_offset, free_columns, not_scalar, scalar
 
-_NOT_SCALAR: Mapping[type[exp.Expr], str] = {
-    exp.Query: "a subquery",
-    exp.AggFunc: "an aggregate",
-    exp.Window: "a window function",
-    exp.Star: "a star",
-    exp.Parameter: "a parameter",
-    exp.Placeholder: "a parameter",
-    exp.Command: "a statement",
-    exp.DDL: "a statement",
-    exp.DML: "a statement",
-    exp.Rand: "a random value",
-    exp.Uuid: "a random value",
-}
+_ONE_EXPRESSION = "a mapping is one SQL expression, without a name of its own"
 
 
 @dataclass(frozen=True)
@@ -81,6 +70,29 @@ def may_fail(tree: exp.Expr) -> bool:
 def _root(column: exp.Column) -> str:
     """`address.city` reads the column `address`."""
     return column.parts[0].name
+
+
+def bare_column(tree: exp.Expr) -> str | None:
+    """The column that an expression is, and nothing more."""
+    inner = tree.unnest()
+    return inner.name if isinstance(inner, exp.Column) and len(inner.parts) == 1 else None
+
+
+def computed(tree: exp.Expr, types: Mapping[str, SourceType]) -> exp.Expr:
+    """An expression in which columns that come as exact text are the numbers that they stand for.
+
+    Args:
+        tree: The expression; one that is a bare column stays as it is, for the conversion to read exactly.
+        types: The types of the columns, by their names in lower case.
+    """
+    if bare_column(tree):
+        return tree
+    found = tree.copy()
+    for column in list(found.find_all(exp.Column)):
+        kind = types.get(_root(column).lower())
+        if kind and kind.natural and not isinstance(column.parent, exp.Is):
+            column.replace(exp.cast(column.copy(), kind.natural, dialect=DIALECT))
+    return found
 
 
 def mapped_properties(
@@ -140,31 +152,21 @@ def _expression(
 ) -> tuple[exp.Expr | None, list[Diagnostic]]:
     key = f"mapping.{path}"
     try:
-        # The expression is read as the one column of a SELECT, so a second one is a syntax error.
-        tree = sqlglot.parse_one(text, read="duckdb")
-        tokens = sqlglot.tokenize(text, read="duckdb")
+        if any(token.token_type is TokenType.SEMICOLON for token in sqlglot.tokenize(text, read=DIALECT)):
+            return None, [model.problem("US002", _ONE_EXPRESSION, key)]
+        tree = scalar(text, DIALECT)
     except SqlglotError as error:
-        source = SourceFile(model.file.path, text)
-        found = parse_error(Rendered(text, source, lambda: (text, [Segment(0, source, 0, True)])), error)
-        inner = source.offset(found.location.line, found.location.column) if found.location else 0
-        return None, [model.problem("US002", found.message, key, inner=min(inner, len(text) - 1))]
+        message, inner, length = broken(text, error)
+        return None, [model.problem("US002", message, key, inner=min(inner, len(text) - 1), length=length)]
     except RecursionError:
         return None, [model.problem("US002", "SQL: nested too deeply", key)]
-    if any(token.text == ";" for token in tokens) or isinstance(tree, exp.Alias):
-        return None, [model.problem("US002", "a mapping is one SQL expression, without a name of its own", key)]
-    problems = [_at(model, key, node, "US213", _refusal(what)) for node, what in _not_scalar(tree)]
-    if not problems and columns is not None:
-        problems = _unknown_columns(model, key, tree, columns)
+    if isinstance(tree, exp.Alias):
+        return None, [model.problem("US002", _ONE_EXPRESSION, key)]
+    if refused := not_scalar(tree):
+        node, what = refused
+        return None, [_at(model, key, node, "US213", _refusal(what))]
+    problems = _unknown_columns(model, key, tree, columns) if columns is not None else []
     return (None if problems else tree), problems
-
-
-def _not_scalar(tree: exp.Expr) -> list[tuple[exp.Expr, str]]:
-    found = []
-    for node in tree.walk():
-        what = next((word for kind, word in _NOT_SCALAR.items() if isinstance(node, kind)), None)
-        if what:
-            found.append((node, what))
-    return found[:1]
 
 
 def _refusal(what: str) -> tuple[str, str]:
@@ -179,7 +181,6 @@ def _at(model: Pipeline, key: str, node: exp.Expr, code: str, words: tuple[str, 
 
 def _unknown_columns(model: Pipeline, key: str, tree: exp.Expr, columns: Sequence[str]) -> list[Diagnostic]:
     known = {name.lower() for name in columns}
-    bound = {name.name.lower() for part in tree.find_all(exp.Lambda) for name in part.expressions}
     return [
         _at(
             model,
@@ -188,6 +189,6 @@ def _unknown_columns(model: Pipeline, key: str, tree: exp.Expr, columns: Sequenc
             "US201",
             (f"the query returns no column {_root(column)!r}", did_you_mean(_root(column), columns)),
         )
-        for column in tree.find_all(exp.Column)
-        if _root(column).lower() not in known | bound
+        for column in free_columns(tree)
+        if _root(column).lower() not in known
     ]

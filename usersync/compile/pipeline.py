@@ -12,6 +12,7 @@ from sqlglot import exp
 from usersync.compile.conversions import conversion_exists
 from usersync.compile.cursor import bind_cursor
 from usersync.compile.mapping import Mapped, mapped_properties
+from usersync.compile.native import Native, exact_name, read_natively
 from usersync.compile.query import Query, parse_query
 from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT
@@ -84,8 +85,9 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
         return None, []
     problems = [*_setting_problems(model)]
     try:
-        full, wrong = parse_query(render_model(project, model, incremental=False), model.dialect)
-        incremental, more = parse_query(render_model(project, model, incremental=True), model.dialect)
+        dialect_at = model.location("dialect", length=len(model.dialect))
+        full, wrong = parse_query(render_model(project, model, incremental=False), model.dialect, dialect_at)
+        incremental, more = parse_query(render_model(project, model, incremental=True), model.dialect, dialect_at)
         problems += [*wrong, *(p for p in more if p not in wrong)]
         _qualified_somewhere(project, full, incremental)
     except ConfigError as error:
@@ -170,24 +172,24 @@ def type_problems(compiled: Compiled, types: Mapping[str, SourceType]) -> list[D
         kind = found.get((getattr(model, role) or "").lower())
         if kind and kind.family not in _ID_FAMILIES:
             hint = "an id is text, a whole number, uuid, or json holding one: cast it in the query"
-            problems.append(model.problem("US206", f"{role} {getattr(model, role)!r} is {kind.name}", role, hint=hint))
+            problems.append(model.problem("US206", f"{role} {getattr(model, role)!r} is {kind}", role, hint=hint))
     kind = found.get((model.updated_at or "").lower())
     if kind and not allowed_update_type(kind):
         hint = "an update time is a timestamp, a date, text or json"
-        message = f"updated_at {model.updated_at!r} is {kind.name}"
+        message = f"updated_at {model.updated_at!r} is {kind}"
         problems.append(model.problem("US301", message, "updated_at", hint=hint))
     elif kind and needs_format(kind) and not model.updated_at_format:
         hint = "add updated_at_format = 'ISO8601', or a strftime format"
         problems.append(
             model.problem(
                 "US303",
-                f"updated_at {model.updated_at!r} is {kind.name}: its format is needed",
+                f"updated_at {model.updated_at!r} is {kind}: its format is needed",
                 "updated_at",
                 hint=hint,
             )
         )
     elif kind and not needs_format(kind) and model.updated_at_format:
-        hint = f"{model.updated_at!r} is {kind.name}: leave the format out"
+        hint = f"{model.updated_at!r} is {kind}: leave the format out"
         problems.append(
             model.problem("US303", "updated_at_format is for text and json columns", "updated_at_format", hint=hint)
         )
@@ -213,7 +215,7 @@ def conversion_problems(compiled: Compiled, expressions: Sequence[SourceType]) -
 
 def impossible(model: Pipeline, mapped: Mapped, kind: SourceType) -> Diagnostic:
     """The diagnostic of a conversion that can never work (US204)."""
-    message = f"{kind.name} can never become {mapped.target.type}: property {mapped.target.path!r}"
+    message = f"{kind} can never become {mapped.target.type}: property {mapped.target.path!r}"
     hint = "cast it in the mapping or in the query to what you mean; docs/conversions.md lists what converts"
     return model.problem("US204", message, mapped.key, hint=hint)
 
@@ -227,8 +229,28 @@ def extraction_sql(compiled: Compiled, source: Source, cursor: exp.Expr | None, 
         cursor: The cursor's literal; None reads everything.
         incremental: Which rendering of the template to use.
     """
+    return extraction(compiled, source, cursor, incremental=incremental)[0]
+
+
+def extraction(
+    compiled: Compiled, source: Source, cursor: exp.Expr | None, *, incremental: bool
+) -> tuple[str, Mapping[str, SourceType]]:
+    """The SELECT of `extraction_sql`, and the types of the columns that come as exact text."""
     query = compiled.incremental if incremental else compiled.full
     tree = qualify_tables(bind_cursor(query.tree, cursor), source.connection, query.rendered)
-    tree = retype_json(tree, source.json_columns)
-    columns = [exp.column(name, quoted=True) for name in compiled.used_columns] if compiled.columns else [exp.Star()]
-    return exp.select(*columns).from_(tree.subquery("source")).sql(dialect=DIALECT, pretty=True, comments=False)
+    used = compiled.used_columns if compiled.columns else None
+    native = read_natively(tree, source, used)
+    rows = retype_json(native.tree, source.json_columns).subquery("source")
+    columns = _read_columns(native, used)
+    sql = exp.select(*columns).from_(rows).sql(dialect=DIALECT, pretty=True, comments=False)
+    return sql, native.exact
+
+
+def _read_columns(native: Native, used: Sequence[str] | None) -> list[exp.Expr]:
+    texts = {
+        name.lower(): exp.alias_(exp.column(exact_name(name), quoted=True), name, quoted=True) for name in native.exact
+    }
+    if used is not None:
+        return [texts.get(name.lower()) or exp.column(name, quoted=True) for name in used]
+    hidden = [exp.to_identifier(exact_name(name), quoted=True) for name in native.exact]
+    return [exp.Star(except_=hidden, replace=list(texts.values()))] if texts else [exp.Star()]

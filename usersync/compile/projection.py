@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from usersync.compile.conversions import alias, convert, leaf_values
-from usersync.compile.mapping import may_fail
+from usersync.compile.mapping import computed, may_fail
 from usersync.compile.pipeline import UNKNOWN, Compiled, impossible
 from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import DIALECT, ident, literal, template
@@ -34,12 +34,13 @@ def projection_sql(
         conversion = convert(raw, kind, value, mapped.target)
         if conversion is None:
             raise ConfigError(impossible(compiled.model, mapped, kind))
-        tried = alias("tried", index) if may_fail(mapped.tree) else None
+        tree = computed(mapped.tree, kinds)
+        tried = alias("tried", index) if may_fail(tree) else None
         leaves += leaf_values(value, mapped.target)
         properties.append(
             {
                 "path": mapped.target.path,
-                "expression": mapped.tree.sql(dialect=DIALECT, comments=False),
+                "expression": tree.sql(dialect=DIALECT, comments=False),
                 "raw_alias": raw,
                 "value_alias": value,
                 "reason_alias": reason,
@@ -123,6 +124,8 @@ def _time(model: Pipeline, kinds: Mapping[str, SourceType], now: str) -> dict[st
     parsed = instant(name, kind, model.updated_at_format)
     if kind.family is Family.JSON:
         spelled = f"{name}::varchar"
+    elif kind.loose:
+        spelled = f"coalesce({parsed}::varchar, {name})"
     else:
         spelled = text_of(name, kind) if needs_format(kind) else f"{parsed}::varchar"
     expected = model.updated_at_format if needs_format(kind) else "a time"

@@ -6,16 +6,17 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
+from sqlglot.dialects.dialect import Dialect, Dialects
 from sqlglot.errors import SqlglotError, TokenError
-from sqlglot.tokenizer_core import Token
+from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.model import NAME
-from usersync.project.schema import parse_error
+from usersync.project.syntax import STATEMENTS, first_offset, parse_error
 from usersync.project.templates import Rendered
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
@@ -25,29 +26,7 @@ PLACEHOLDER = re.compile(r"__cursor_+\Z")
 """The identifier that stands for the cursor in parsed SQL, as long as what was written: places stay exact."""
 _SPELLED = "$LAST_SYNC_TIMESTAMP"
 
-_WRITES = (
-    exp.DML,
-    exp.DDL,
-    exp.Command,
-    exp.Merge,
-    exp.Drop,
-    exp.Alter,
-    exp.Set,
-    exp.Use,
-    exp.Attach,
-    exp.Detach,
-    exp.Copy,
-    exp.Pragma,
-    exp.Transaction,
-    exp.Commit,
-    exp.Rollback,
-    exp.Into,
-    exp.Lock,
-    exp.TruncateTable,
-    exp.Kill,
-    exp.LoadData,
-    exp.Install,
-)
+_WRITES = (*STATEMENTS, exp.Into, exp.Lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +61,6 @@ def is_placeholder(node: exp.Expr | None) -> bool:
     return isinstance(node, exp.Column) and not node.table and bool(PLACEHOLDER.match(node.name))
 
 
-def first_offset(node: exp.Expr) -> tuple[int, int] | None:
-    """Offset and length of the leftmost token known of a node."""
-    spans = [(part.meta["start"], part.meta["end"]) for part in node.walk() if "start" in part.meta]
-    start, end = min(spans) if spans else (0, 0)
-    return (start, end - start + 1) if spans else None
-
-
 def locate(rendered: Rendered, node: exp.Expr) -> Location:
     """Where in the templates a node was written; the query's start when it has no token of its own."""
     while True:
@@ -100,13 +72,19 @@ def locate(rendered: Rendered, node: exp.Expr) -> Location:
         node = node.parent
 
 
-def parse_query(rendered: Rendered, dialect: str) -> tuple[Query, list[Diagnostic]]:
+def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = None) -> tuple[Query, list[Diagnostic]]:
     """The one SELECT of a rendered model, and what is wrong with its columns.
 
+    Args:
+        rendered: The model's SQL.
+        dialect: sqlglot's name of its dialect.
+        dialect_at: Where that name was written.
+
     Raises:
-        ConfigError: it does not parse (US002), is not one statement, or is not read-only (US501).
+        ConfigError: it does not parse (US002), is not one statement, or is not read-only (US501); or there is no such
+            dialect (US108).
     """
-    reader = _dialect(rendered, dialect)
+    reader = _dialect(dialect, dialect_at)
     tokens = _tokens(rendered, reader)
     sql = _with_placeholders(rendered, tokens)
     try:
@@ -116,17 +94,16 @@ def parse_query(rendered: Rendered, dialect: str) -> tuple[Query, list[Diagnosti
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
     tree = _one_query(rendered, statements, tokens)
-    columns, problems = _columns(rendered, tree)
+    columns, problems = _columns(rendered, tree, tokens)
     return Query(rendered, tree, columns), problems
 
 
-def _dialect(rendered: Rendered, name: str) -> Dialect:
+def _dialect(name: str, where: Location | None) -> Dialect:
     try:
         return Dialect.get_or_raise(name)
     except ValueError:
-        known = sorted(str(d) for d in Dialect.classes if d)
-        message = f"there is no SQL dialect {name!r}"
-        raise ConfigError(Diagnostic("US108", message, rendered.file.location(0), did_you_mean(name, known))) from None
+        hint = did_you_mean(name, [known.value for known in Dialects if known.value])
+        raise ConfigError(Diagnostic("US108", f"there is no SQL dialect {name!r}", where, hint)) from None
 
 
 def _with_placeholders(rendered: Rendered, tokens: Sequence[Token]) -> str:
@@ -217,20 +194,21 @@ def _word(node: exp.Expr) -> str:
     )
 
 
-def _columns(rendered: Rendered, tree: exp.Query) -> tuple[tuple[OutputColumn, ...] | None, list[Diagnostic]]:
+def _columns(
+    rendered: Rendered, tree: exp.Query, tokens: Sequence[Token]
+) -> tuple[tuple[OutputColumn, ...] | None, list[Diagnostic]]:
+    if not tree.selects:
+        where = rendered.location(tokens[0].start, len(tokens[0].text))
+        raise ConfigError(Diagnostic("US002", "SQL: the SELECT names no columns", where))
     columns: list[OutputColumn] = []
     problems: list[Diagnostic] = []
     seen: set[str] = set()
-    starred = False
-    for node in tree.selects:
+    for index, node in enumerate(tree.selects):
         if node.is_star:
-            starred = True
             continue
-        where = locate(rendered, node)
-        name = _output_name(node)
+        name, where = _output_name(node), locate(rendered, node)
         if name is None:
-            hint = "give it a name: … as name"
-            problems.append(Diagnostic("US211", "an expression in the SELECT has no name", where, hint))
+            problems.append(_unnamed(rendered, tree, tokens, index))
             continue
         if not NAME.match(name):
             hint = "give it an alias of letters, digits and underscores"
@@ -240,7 +218,26 @@ def _columns(rendered: Rendered, tree: exp.Query) -> tuple[tuple[OutputColumn, .
             problems.append(Diagnostic("US209", message, where))
         seen.add(name.lower())
         columns.append(OutputColumn(name, where))
-    return (None if starred or not tree.selects else tuple(columns)), problems
+    starred = any(node.is_star for node in tree.selects)
+    return (None if starred else tuple(columns)), problems
+
+
+def _unnamed(rendered: Rendered, tree: exp.Query, tokens: Sequence[Token], index: int) -> Diagnostic:
+    starts = _item_starts(tokens)
+    exact = len(starts) == len(tree.selects)
+    where = rendered.location(starts[index]) if exact else locate(rendered, tree.selects[index])
+    return Diagnostic("US211", "an expression in the SELECT has no name", where, "give it a name: … as name")
+
+
+def _item_starts(tokens: Sequence[Token]) -> list[int]:
+    """Offsets of what the outermost SELECT selects: nodes of the tree do not keep all of their words."""
+    depths = list(accumulate((t.token_type is TokenType.L_PAREN) - (t.token_type is TokenType.R_PAREN) for t in tokens))
+    selects = [i for i, token in enumerate(tokens) if token.token_type is TokenType.SELECT]
+    first = min(selects, key=lambda i: depths[i], default=len(tokens))
+    level = [(i, t.token_type) for i, t in enumerate(tokens) if i >= first and depths[i] == depths[first]]
+    ends = takewhile(lambda part: part[1] is not TokenType.FROM, level)
+    begins = [i + 1 for i, kind in ends if kind in {TokenType.SELECT, TokenType.COMMA}]
+    return [tokens[i].start for i in begins if i < len(tokens)]
 
 
 def _output_name(node: exp.Expr) -> str | None:

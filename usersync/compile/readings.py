@@ -1,4 +1,4 @@
-"""How a column of a server is read so that DuckDB has its exact value; docs/sources.md lists what comes of each type."""
+"""How a server's column is read so that DuckDB has its exact value; docs/sources.md lists what comes of each type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from usersync.compile.source_types import MAX_PRECISION, SourceType, numeric_type
+from usersync.compile.source_types import MAX_PRECISION, SourceType, loose_type, numeric_type
 from usersync.project.model import SourceColumn
 
 
@@ -56,7 +56,9 @@ _POSTGRES: Mapping[str, Reading] = {
     **dict.fromkeys(("json", "jsonb"), Reading("{}::text", _JSON)),
     "inet": Reading("abbrev({})"),
     "oid": Reading("{}::int8"),
-    **dict.fromkeys(("enum", "extension", "cidr", "macaddr", "macaddr8", "bit", "varbit", "xml", "name", "char"), _TEXT),
+    **dict.fromkeys(
+        ("enum", "extension", "cidr", "macaddr", "macaddr8", "bit", "varbit", "xml", "name", "char"), _TEXT
+    ),
     **dict.fromkeys(("tsvector", "tsquery", "jsonpath", "pg_lsn"), _TEXT),
     **dict.fromkeys(("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"), _TEXT),
 }
@@ -141,10 +143,34 @@ def _mysql(column: SourceColumn) -> Reading | None:
         # What compares by its bytes would arrive as bytes.
         server = "convert({} using utf8mb4)" if (column.order or "").endswith("_bin") else "{}"
         return Reading(server, comparable=None if column.type in {"enum", "set"} else Comparable.TEXT)
-    return _MYSQL.get(column.type)
+    return _MYSQL.get(column.type, Reading())
 
 
-_SERVERS: Mapping[str, Callable[[SourceColumn], Reading | None]] = {"postgres": _postgres, "mysql": _mysql}
+_SQLITE_TEXT = "case typeof({0}) when 'blob' then quote({0}) when 'real' then printf('%!.17g', {0}) else {0} || '' end"
+# Numbers are seconds since 1970, as for the scanner.
+_SQLITE_TIME = "case when typeof({0}) in ('integer', 'real') then strftime('FORM', {0}, 'unixepoch') else REST end"
+_SQLITE_FORMS = {"DATE": "%Y-%m-%d", "TIMESTAMP": "%Y-%m-%d %H:%M:%f"}
+
+
+def _sqlite(column: SourceColumn) -> Reading:
+    """A column of a table that has misfits: as text, which is of the declared type where it can be."""
+    match column.type:
+        case "BLOB":
+            return Reading("hex({})", "unhex({})")
+        case "DATE" | "TIMESTAMP":
+            server = _SQLITE_TIME.replace("FORM", _SQLITE_FORMS[column.type]).replace("REST", _SQLITE_TEXT)
+        case "BIGINT" | "DOUBLE":
+            server = _SQLITE_TEXT
+        case _:
+            return Reading(_SQLITE_TEXT)
+    return Reading(server, f"try_cast({{}} as {column.type})", loose_type(column.type), same_nulls=False)
+
+
+_SERVERS: Mapping[str, Callable[[SourceColumn], Reading | None]] = {
+    "postgres": _postgres,
+    "mysql": _mysql,
+    "sqlite": _sqlite,
+}
 
 
 def reading(server: str, column: SourceColumn) -> Reading | None:

@@ -85,6 +85,11 @@ class SourceType:
     """Of a struct."""
     natural: str | None = None
 
+    @property
+    def loose(self) -> bool:
+        """Whether it is text that may not be of the type that it is meant to be."""
+        return self.natural is not None and self.family not in {Family.NUMERIC, Family.ARRAY}
+
     def __str__(self) -> str:
         return self.name if self.natural is None else _SPOKEN.get(self.natural, self.natural)
 
@@ -117,6 +122,11 @@ def source_type(name: str) -> SourceType:
         return _convert(exp.DataType.build(name, dialect=DIALECT), name)
     except ValueError:
         return SourceType(Family.OTHER, name)
+
+
+def loose_type(name: str) -> SourceType:
+    """The type of text that is meant to be of DuckDB's type of a name, and may not be."""
+    return SourceType(source_type(name).family, "VARCHAR", natural=name)
 
 
 def _convert(node: exp.Expr, name: str | None = None) -> SourceType:

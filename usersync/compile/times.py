@@ -32,6 +32,8 @@ def instant(column: str, kind: SourceType, time_format: str | None) -> str:
     """SQL of a column's instant as TIMESTAMP in UTC; NULL where it is null or does not parse."""
     if kind.family is Family.INSTANT:
         return f"({column} at time zone 'UTC')"
+    if kind.loose:
+        return f"try_cast({column} as timestamp)"
     if not needs_format(kind):
         return f"{column}::timestamp"
     return parsed(text_of(column, kind), time_format or "ISO8601")

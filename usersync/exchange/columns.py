@@ -74,6 +74,8 @@ def wire_type(kind: PropertyType, check: str | None = None, *, read_optional: bo
     """The JSON form of a type of users.sql; of a check what the form can say."""
     found = _wire_type(kind, read_optional)
     for option, value in _options(check):
+        if option == "max_elements" and found.kind == "string":
+            option = "max_length"  # noqa: PLW2901 (length() and len() are one function)
         found = replace(found, **{option: value})  # type: ignore[arg-type]
     return found
 
@@ -155,12 +157,18 @@ def _limits(kind: WireType) -> tuple[object, object]:
 
 
 def _of_elements(given: str, container: str, element: WireType) -> Iterator[str]:
-    conditions = list(_conditions("e", element))
-    if element.max_length is not None and not element.values:
-        conditions.append(f"length(e) <= {element.max_length}")
-    if conditions:
+    """None of the elements may break a condition of theirs."""
+    least, most = _limits(element)
+    broken = [f"length(e) > {element.max_length}"] if element.max_length is not None else []
+    broken += [f"strlen(e) > {element.max_bytes}"] if element.max_bytes is not None else []
+    broken += [f"regexp_matches(e, {literal(element.pattern)}) = false"] if element.pattern else []
+    broken += ["isfinite(e) = false"] if element.real else []
+    broken += [f"e < {least}"] if least is not None else []
+    broken += [f"e > {most}"] if most is not None else []
+    if broken:
         items = f"map_values({given})" if container == "map" else given
-        yield f"len(list_filter({items}, lambda e: not ({' and '.join(conditions)}))) = 0"
+        # An arrow, since users.sql is read with a grammar that has no `lambda`.
+        yield f"len(list_filter({items}, e -> {' or '.join(broken)})) = 0"
 
 
 _NUMBERS = {
@@ -214,6 +222,11 @@ def lost(kind: WireType, path: str, *, nested: bool = False) -> Iterator[str]:
         yield from lost(prop.type, f"{path}.{prop.name}", nested=True)
     if kind.element:
         yield from lost(kind.element, path)
+
+
+def said(kind: PropertyType, check: str | None) -> str:
+    """What DDL says of a column, in one spelling."""
+    return f"{type_sql(kind)} check ({check or 'true'})"
 
 
 def column_sql(prop: WireProperty, *, nulls: bool) -> tuple[str, str]:

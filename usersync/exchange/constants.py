@@ -100,6 +100,15 @@ def converted(value: Value, target: WireType) -> str | None:
     return _literal(str(row[0]), stored.kind, sql if isinstance(value, Decimal) else None)
 
 
+def computes(sql: str) -> bool:
+    """Whether SQL without columns gives a value."""
+    try:
+        engine().execute(f"select {sql}")
+    except duckdb.Error:
+        return False
+    return True
+
+
 def _literal(text: str, kind: Kind, written: str | None) -> str:
     if kind in {Kind.REAL, Kind.DOUBLE}:
         return written or f"{literal(text)}::double"

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from usersync.exchange.decode import Decoder, Members
+from usersync.exchange.decode import Members
 from usersync.exchange.problems import member
+from usersync.exchange.schemas import Decoder
 from usersync.exchange.types import WireType, schema_json
 
 FOREIGN = (

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from usersync.compile.query import parse_query
 from usersync.diagnostics import ConfigError, did_you_mean
-from usersync.exchange.columns import column_sql, wire_type
+from usersync.exchange.columns import said, wire_type
+from usersync.exchange.decode import Members
 from usersync.exchange.definition import EXTRA_KEYS, FunctionPart, PipelineDefinition, definition_json
 from usersync.exchange.keep import Kept, kept_parts, mark
-from usersync.exchange.problems import refuse
+from usersync.exchange.problems import ExpressionError, refuse
 from usersync.exchange.recorded import RecordedTable, described, read_recorded
 from usersync.exchange.reverse import UnspeakableError, expression_of
-from usersync.exchange.translate import Translation
-from usersync.exchange.types import WireProperty, WireType
-from usersync.exchange.validate import LANGUAGES, leaves, resolve, validate
+from usersync.exchange.schemas import Decoder
+from usersync.exchange.translate import Translation, translate
+from usersync.exchange.types import WireProperty, WireType, property_json
+from usersync.exchange.validate import LANGUAGES, validate
 from usersync.project.load import RECORDED
 from usersync.project.model import Pipeline, Project, Property
 from usersync.project.render import render_model
+
+# A definition may have such: a connection that this target lacks, and a format that no row will match.
+_HARMLESS = frozenset({"US103", "US303"})
 
 Files = Callable[[str], bytes | None]
 """A project file's bytes by its path; None where there is no such file."""
@@ -41,24 +46,25 @@ def export(project: Project, model: Pipeline, files: Files) -> dict[str, Any]:
     Raises:
         ConfigError: the form cannot say what the pipeline does.
     """
-    if project.users is None or project.problems:
-        raise ConfigError(list(project.problems))
-    found = _Exporter(project, model, files, kept_parts(model.file.text)).definition()
+    fatal = [p for p in project.problems if p.location is None or p.location.file == model.file.path]
+    fatal = [p for p in fatal if p.code not in _HARMLESS] or ([] if project.users else list(project.problems))
+    if fatal:
+        raise ConfigError(fatal)
+    found = Exporter(project, model, files, kept_parts(model.file.text)).definition()
     refuse(validate(found)[1], model.file.path)
     return definition_json(found)
 
 
-class _Exporter:
+class Exporter:
     """Derives a definition part by part, from the SQL, or from what was kept of an import while that is unchanged."""
 
     def __init__(self, project: Project, model: Pipeline, files: Files, kept: Kept) -> None:
         self.project, self.model, self.files, self.kept = project, model, files, kept
+        self.said: dict[str, str] = {}
         self.known = self.recorded()
-        self.sides: dict[str, str] = {}
 
     def part(self, key: str, sql: str, derive: Callable[[], Any]) -> Any:
         """A part: as it was imported, if the SQL is still what was made of it."""
-        self.sides[key] = sql
         kept = self.kept.get(key)
         return kept["was"] if kept and kept["of"] == mark(sql) else derive()
 
@@ -76,7 +82,7 @@ class _Exporter:
             query=self.query(),
             user_id=self.spelled(model.user_id),
             updated_at=self.spelled(model.updated_at or ""),
-            updated_at_format=model.updated_at_format or "",
+            updated_at_format=self.part("updatedAtFormat", model.updated_at_format or "", self.time_format),
             incremental=model.incremental,
             mapping=mapping,
             function=function,
@@ -86,6 +92,9 @@ class _Exporter:
             schedule=model.schedule,
             extra=self.extra(),
         )
+
+    def time_format(self) -> str:
+        return self.model.updated_at_format or ""
 
     def query(self) -> str:
         model = self.model
@@ -97,8 +106,8 @@ class _Exporter:
 
     def extra(self) -> dict[str, Any]:
         plain = Pipeline("", self.model.file)
-        said = {key: getattr(self.model, key) for key in EXTRA_KEYS}
-        changed = {key: value for key, value in said.items() if value != getattr(plain, key)}
+        values = {key: getattr(self.model, key) for key in EXTRA_KEYS}
+        changed = {key: value for key, value in values.items() if value != getattr(plain, key)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in changed.items()}
 
     # --- Columns ---
@@ -108,27 +117,38 @@ class _Exporter:
         path = f"{RECORDED}/{self.model.connection}.sql"
         text = (self.files(path) or b"").decode()
         tables = read_recorded(text, path)
-        own = tables.get(self.model.stem.lower()) or tables.get(f"{self.model.stem}_columns".lower())
-        if own and self.is_own(own):
-            return {column.name.lower(): column for column in own.columns}
-        rendered = render_model(self.project, self.model, incremental=False)
-        return described(parse_query(rendered, self.model.dialect)[0], tables)
+        found = self.described(tables)
+        for table in (self.model.stem, f"{self.model.stem}_columns"):
+            own = tables.get(table.lower())
+            if own and own.column(self.model.user_id):
+                self.said = dict(own.said)
+                found |= {column.name.lower(): column for column in own.columns}
+        return found
 
-    def is_own(self, table: RecordedTable) -> bool:
-        """Whether a table of the pipeline's name holds what its query returns, and is none of the source's own."""
-        return table.column(self.model.user_id) is not None
+    def described(self, tables: Mapping[str, RecordedTable]) -> dict[str, WireProperty]:
+        """The columns of the query as its tables tell; a query that is no SELECT has none."""
+        rendered = render_model(self.project, self.model, incremental=False)
+        try:
+            return described(parse_query(rendered, self.model.dialect)[0], tables)
+        except ConfigError:
+            return {}
 
     def spelled(self, column: str) -> str:
+        """A column's name as its type is on record."""
         found = self.known.get(column.lower())
         return found.name if found else column
+
+    @property
+    def unrecorded(self) -> str:
+        """What to do where types are not known."""
+        return f"write the tables that the query reads, as DDL, to {RECORDED}/{self.model.connection}.sql"
 
     def column(self, column: str) -> WireProperty:
         found = self.known.get(column.lower())
         if found is None:
             message = f"the type of column {column!r} is not on record"
-            hint = f"write the tables that the query reads into {RECORDED}/{self.model.connection}.sql"
             close = did_you_mean(column, (c.name for c in self.known.values())) if self.known else None
-            raise ConfigError(self.model.problem("export", message, "", hint=close or hint))
+            raise ConfigError(self.model.problem("export", message, "", hint=close or self.unrecorded))
         return found
 
     def in_schema(self, paths: Iterable[str]) -> WireType:
@@ -136,7 +156,7 @@ class _Exporter:
         order = [c.name for c in self.known.values() if c.name in wanted]
         used = set(paths)
         columns = [self.pruned(self.column(column), used) for column in order]
-        return WireType("object", properties=tuple(self.kept_column(f"inSchema.{c.name}", c, nulls=False) for c in columns))
+        return _schema(self.kept_column("inSchema", c, f"{self.said.get(c.name)} {c.nullable}") for c in columns)
 
     def pruned(self, prop: WireProperty, used: set[str], prefix: str = "") -> WireProperty:
         """A property with the parts that are used only."""
@@ -150,12 +170,10 @@ class _Exporter:
         )
         return replace(prop, type=replace(prop.type, properties=inner))
 
-    def kept_column(self, key: str, prop: WireProperty, *, nulls: bool) -> WireProperty:
-        from usersync.exchange.decode import Decoder
-
-        was = self.part(key, " -- ".join(column_sql(prop, nulls=nulls)), lambda: None)
+    def kept_column(self, schema: str, prop: WireProperty, sql: str) -> WireProperty:
+        was = self.part(f"{schema}.{prop.name}", f"{sql} -- {prop.description}", lambda: property_json(prop))
         decoder = Decoder()
-        found = decoder.property(_as_members(was), "$") if was is not None else None
+        found = decoder.property(as_members(was), "$")
         return found if found and not decoder.problems and found.name == prop.name else prop
 
     # --- Transformation ---
@@ -163,7 +181,9 @@ class _Exporter:
     def mapping(self, columns: WireType) -> dict[str, str]:
         given = self.model.mapping
         if given is None:
-            properties = {leaf.column.lower(): leaf.path for leaf in self.project.users.leaves} if self.project.users else {}
+            properties = (
+                {leaf.column.lower(): leaf.path for leaf in self.project.users.leaves} if self.project.users else {}
+            )
             given = {properties[name]: column.name for name, column in self.known.items() if name in properties}
         return {path: self.expression(path, sql, columns) for path, sql in given.items()}
 
@@ -174,7 +194,8 @@ class _Exporter:
                 return expression_of(sql, columns, wire_type(target.type, target.check))
             except UnspeakableError as error:
                 message = f"no expression of a definition says what maps {path!r}: {error}"
-                raise ConfigError(self.model.problem("export", message, f"mapping.{path}")) from None
+                hint = None if self.known else self.unrecorded
+                raise ConfigError(self.model.problem("export", message, f"mapping.{path}", hint=hint)) from None
 
         return str(self.part(f"transformation.mapping.{path}", sql, derive))
 
@@ -185,8 +206,8 @@ class _Exporter:
         return found
 
     def function(self) -> FunctionPart:
-        said = self.model.function or {}
-        path = str(said.get("path", ""))
+        given = self.model.function or {}
+        path = str(given.get("path", ""))
         language = next((name for name, suffix in LANGUAGES.items() if path.endswith(suffix)), "")
         source = self.files(path) if path else None
         if source is None or not language:
@@ -194,9 +215,9 @@ class _Exporter:
         return FunctionPart(
             source=source.decode("utf-8", "replace"),
             language=language,
-            preserve_json=said.get("preserve_json") is True,
-            in_paths=tuple(said.get("in_paths") or ()),
-            out_paths=tuple(said.get("out_paths") or ()),
+            preserve_json=given.get("preserve_json") is True,
+            in_paths=tuple(given.get("in_paths") or ()),
+            out_paths=tuple(given.get("out_paths") or ()),
         )
 
     def used(
@@ -211,9 +232,6 @@ class _Exporter:
         return tuple(dict.fromkeys([*ids, *read])), tuple(mapping or ())
 
     def translated(self, path: str, text: str, columns: WireType) -> Translation:
-        from usersync.exchange.problems import ExpressionError
-        from usersync.exchange.translate import translate
-
         target = self.property(path)
         try:
             return translate(text, columns, wire_type(target.type, target.check))
@@ -225,40 +243,32 @@ class _Exporter:
         used = set(paths)
         roots = {path.split(".")[0] for path in used}
         users = self.project.users
-        found = [_wire_property(prop) for prop in (users.properties if users else ()) if prop.path in roots]
+        found = [wire_property(prop) for prop in (users.properties if users else ()) if prop.path in roots]
         pruned = [self.pruned(prop, used) for prop in found]
         names = [prop.name for prop in pruned]
         order = self.part("outSchema", " ".join(names), lambda: names)
         order = order if isinstance(order, list) and sorted(map(str, order)) == sorted(names) else names
         ordered = sorted(pruned, key=lambda prop: order.index(prop.name))
-        return WireType("object", properties=tuple(self.kept_column(f"outSchema.{p.name}", p, nulls=True) for p in ordered))
+        return _schema(self.kept_column("outSchema", p, self.ddl(p.name)) for p in ordered)
+
+    def ddl(self, path: str) -> str:
+        """What users.sql says of a property."""
+        prop = self.property(path)
+        return said(prop.type, prop.check)
 
 
-def _wire_property(prop: Property) -> WireProperty:
+def _schema(properties: Iterable[WireProperty]) -> WireType:
+    return WireType("object", properties=tuple(properties))
+
+
+def wire_property(prop: Property) -> WireProperty:
+    """A property of users.sql in the JSON form."""
     kind = wire_type(prop.type, prop.check, read_optional=True)
     return WireProperty(prop.path, kind, read_optional=True, description=prop.description)
 
 
-def _as_members(value: Any) -> Any:
-    from usersync.exchange.decode import Members
-
+def as_members(value: Any) -> Any:
+    """A value of JSON as the decoder takes it."""
     if isinstance(value, dict):
-        return Members((key, _as_members(inner)) for key, inner in value.items())
-    return [_as_members(item) for item in value] if isinstance(value, list) else value
-
-
-def differing(project: Project, model: Pipeline, files: Files, wanted: PipelineDefinition) -> Kept:
-    """The parts of a definition that its files would not give back, each with the mark of its SQL."""
-    exporter = _Exporter(project, model, files, {})
-    try:
-        exporter.definition()
-    except ConfigError:
-        pass
-    return dict(_differences(exporter, wanted))
-
-
-def _differences(exporter: _Exporter, wanted: PipelineDefinition) -> Iterator[tuple[str, dict[str, Any]]]:
-    raise NotImplementedError
-
-
-__all__ = ["differing", "export", "leaves", "project_files", "resolve"]
+        return Members((key, as_members(inner)) for key, inner in value.items())
+    return [as_members(item) for item in value] if isinstance(value, list) else value

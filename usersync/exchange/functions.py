@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from usersync.compile.source_types import Family
-from usersync.compile.sql import literal
+from usersync.exchange import json_functions
 from usersync.exchange.columns import bare
+from usersync.exchange.compiler import MANY, Compiler, Function
 from usersync.exchange.constants import converted, plain
 from usersync.exchange.grammar import Call, Node
 from usersync.exchange.names import name
@@ -16,7 +17,6 @@ from usersync.exchange.problems import ExpressionError
 from usersync.exchange.terms import (
     NULL,
     Term,
-    as_json,
     as_text,
     become,
     call,
@@ -26,40 +26,7 @@ from usersync.exchange.terms import (
     keeps_null,
     typed,
 )
-from usersync.exchange.types import BOOLEAN, INT32, JSON, STRING, WireType, convertible
-
-_MANY = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Compiler:
-    """What functions need of the translator: to compile an argument, and to know of a lone path that may be null."""
-
-    compile: Callable[[Node, WireType | None], Term]
-    nullable: Callable[[Node], bool]
-
-    def argument(self, node: Node, kind: WireType, what: str) -> Term:
-        """An argument as a type."""
-        term = self.compile(node, kind)
-        fits(term, kind, node.offset, f" for {what}")
-        return become(term, kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function: how many arguments it takes, and its translation."""
-
-    least: int
-    most: int
-    compile: Callable[[Compiler, Call, WireType | None], Term]
-
-    @property
-    def arity(self) -> str:
-        """How many arguments it takes, in words."""
-        if self.most == _MANY:
-            return f"{self.least} or more"
-        return str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
-
+from usersync.exchange.types import BOOLEAN, INT32, STRING, WireType, convertible
 
 # --- Truth ---
 
@@ -224,12 +191,16 @@ def _substring(compiler: Compiler, node: Call, _: WireType | None) -> Term:
     if len(node.args) == 3:
         length = _position(compiler, node.args[2])
         if isinstance(length.constant, Decimal) and length.constant < 0:
-            return typed(f"stage.must(null::varchar, {text.operand} is not null)", STRING, checked=False)
+            return typed(f"stage.must(null::varchar, {_all_given(text, start)})", STRING, checked=False)
         if not isinstance(length.constant, Decimal):
             # A negative length fails the row.
             length = typed(f"stage.must(if({length.sql} < 0, null, {length.sql}), {length.sql} is not null)", INT32)
         args.append(length.sql)
     return typed(call("substring", *args), STRING, checked=False)
+
+
+def _all_given(*terms: Term) -> str:
+    return " and ".join(f"{term.operand} is not null" for term in terms if term.constant is None) or "true"
 
 
 def _position(compiler: Compiler, node: Node) -> Term:
@@ -263,73 +234,14 @@ def _len(compiler: Compiler, node: Call, _: WireType | None) -> Term:
     return typed(f"coalesce(length({as_text(term).sql}), 0)", INT32)
 
 
-# --- JSON ---
-
-
-def _json_parse(compiler: Compiler, node: Call, _: WireType | None) -> Term:
-    term = compiler.compile(node.args[0], None)
-    if term.null:
-        return typed("null::json", JSON)
-    if term.source.family is Family.TEXT and (term.type is None or term.type.kind == "string"):
-        return typed(call("stage.json_parse", term.sql), JSON)
-    if term.source.family is Family.JSON:
-        text = f"stage.must(stage.json_string({term.sql}), {term.operand} is not null)"
-        return typed(call("stage.json_parse", text), JSON)
-    return typed(f"stage.must(null::json, {term.operand} is not null)", JSON)
-
-
-def _array(compiler: Compiler, node: Call, target: WireType | None) -> Term:
-    element = target.element if target and target.kind == "array" else None
-    terms = [compiler.compile(arg, element or JSON) for arg in node.args]
-    if element and element.kind != "json":
-        for arg, term in zip(node.args, terms, strict=True):
-            if term.null:
-                raise ExpressionError("type", f"null is no {element.kind} for an element of the array", arg.offset)
-            fits(term, element, arg.offset, " for an element of the array")
-    made = call("json_array", *(as_json(term) for term in terms))
-    return replace(typed(made, JSON), type=WireType("array", element=JSON))
-
-
-def _map(compiler: Compiler, node: Call, _: WireType | None) -> Term:
-    if len(node.args) % 2:
-        raise ExpressionError("type", "map() takes keys and values in pairs", node.offset)
-    keys = [_key(compiler, arg) for arg in node.args[::2]]
-    if len(set(keys)) < len(keys):
-        raise ExpressionError("type", "a key of map() is written twice", node.offset)
-    values = [(arg, compiler.compile(arg, JSON)) for arg in node.args[1::2]]
-    if not any(compiler.nullable(arg) for arg, _ in values):
-        parts = [sql for key, (_, term) in zip(keys, values, strict=True) for sql in (literal(key), as_json(term))]
-        made = call("json_object", *parts)
-    else:
-        pairs = [
-            f"{{'k': {literal(key)}, 'v': {_member(compiler, *value)}}}"
-            for key, value in zip(keys, values, strict=True)
-        ]
-        made = call("stage.json_object_of", f"[{', '.join(pairs)}]")
-    return replace(typed(made, JSON), type=WireType("map", element=JSON))
-
-
-def _key(compiler: Compiler, node: Node) -> str:
-    term = compiler.compile(node, STRING)
-    if not isinstance(term.constant, str):
-        raise ExpressionError("type", "a key of map() is a constant string", node.offset)
-    return term.constant
-
-
-def _member(compiler: Compiler, node: Node, term: Term) -> str:
-    """A value of `map` as JSON: a lone path that is null leaves its key out, anything else becomes JSON null."""
-    value = term.sql if term.source.family is Family.JSON else call("to_json", as_json(term))
-    return value if compiler.nullable(node) else f"coalesce({value}, 'null'::json)"
-
-
 FUNCTIONS: dict[str, Function] = {
-    "and": Function(2, _MANY, _and_or),
-    "or": Function(2, _MANY, _and_or),
+    "and": Function(2, MANY, _and_or),
+    "or": Function(2, MANY, _and_or),
     "not": Function(1, 1, _not),
     "eq": Function(2, 2, _eq),
     "ne": Function(2, 2, _eq),
     "if": Function(2, 3, _if),
-    "coalesce": Function(1, _MANY, _coalesce),
+    "coalesce": Function(1, MANY, _coalesce),
     "lower": Function(1, 1, _text_function("lower", checked=False)),
     "upper": Function(1, 1, _text_function("stage.upper", checked=False)),
     "initcap": Function(1, 1, _text_function("stage.initcap", checked=False)),
@@ -338,7 +250,7 @@ FUNCTIONS: dict[str, Function] = {
     "rtrim": Function(1, 1, _text_function("stage.rtrim", checked=True)),
     "len": Function(1, 1, _len),
     "substring": Function(2, 3, _substring),
-    "json_parse": Function(1, 1, _json_parse),
-    "array": Function(0, _MANY, _array),
-    "map": Function(0, _MANY, _map),
+    "json_parse": Function(1, 1, json_functions.json_parse),
+    "array": Function(0, MANY, json_functions.array),
+    "map": Function(0, MANY, json_functions.map_),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -79,6 +80,16 @@ def parse_expression(text: str) -> Node:
     return _Parser(text).whole()
 
 
+def paths(node: Node) -> Iterator[Path]:
+    """Every path in a tree."""
+    match node:
+        case Path():
+            yield node
+        case Call(args=parts) | Concat(items=parts):
+            for part in parts:
+                yield from paths(part)
+
+
 class _Parser:
     """A recursive descent over the characters."""
 
@@ -122,7 +133,7 @@ class _Parser:
         start, char = self.at, self.peek()
         if char in "'\"":
             return Constant(self.string(), start)
-        if char.isdigit() or char == "-":
+        if char in "-0123456789":
             return self.number()
         if char == ".":
             self.at += 1

@@ -15,7 +15,7 @@ from usersync.compile.cursor import bind_cursor
 from usersync.compile.query import Query
 from usersync.compile.sql import ident
 from usersync.diagnostics import ConfigError, SourceFile
-from usersync.exchange.columns import column_sql, property_type, wire_type
+from usersync.exchange.columns import column_sql, property_type, said, wire_type
 from usersync.exchange.names import name
 from usersync.exchange.types import WireProperty, WireType
 from usersync.project.schema import read_users
@@ -31,6 +31,8 @@ class RecordedTable:
 
     name: str
     columns: tuple[WireProperty, ...]
+    said: Mapping[str, str]
+    """What the DDL says of each."""
 
     def column(self, wanted: str) -> WireProperty | None:
         """A column by its name, without regard to case."""
@@ -79,7 +81,7 @@ def _table(statement: str, path: str) -> RecordedTable | None:
         WireProperty(p.path, wire_type(p.type, p.check), nullable=p.path not in required, description=p.description)
         for p in schema.properties
     )
-    return RecordedTable(tree.this.this.name, columns)
+    return RecordedTable(tree.this.this.name, columns, {p.path: said(p.type, p.check) for p in schema.properties})
 
 
 def table_sql(table: str, columns: Sequence[WireProperty], model: str) -> str:

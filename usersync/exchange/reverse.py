@@ -53,7 +53,15 @@ def expression_of(sql: str, columns: WireType, destination: WireType) -> str:
 
 def _normal(tree: exp.Expr) -> str:
     """SQL in one spelling; white space that is trimmed and the capital of ß are the only differences let pass."""
-    tree = tree.copy().transform(_plain)
+    tree = tree.copy()
+    for node in reversed(list(tree.walk())):
+        plain = _plain(node)
+        if plain is node:
+            continue
+        if node is tree:
+            tree = plain
+        else:
+            node.replace(plain)
     return tree.sql(dialect=DIALECT, comments=False, identify=True).lower()
 
 
@@ -98,6 +106,7 @@ class _Speaker:
             (exp.Coalesce, lambda n: self.call("coalesce", n.this, *n.expressions)),
             (exp.Concat, self.concat),
             (exp.Case, self.case),
+            (exp.If, lambda n: self.branches(n, n.args.get("false"))),
             (exp.EQ, lambda n: self.call("eq", n.this, n.expression)),
             (exp.NEQ, lambda n: self.call("ne", n.this, n.expression)),
             (exp.And, lambda n: self.call("and", *n.flatten())),
@@ -155,10 +164,11 @@ class _Speaker:
         branches = node.args.get("ifs") or []
         if node.this is not None or len(branches) != 1:
             raise UnspeakableError("only a case with one condition has a counterpart")
-        default = node.args.get("default")
-        return self.call("if", branches[0].this, branches[0].args["true"], *([default] if default else []))
+        return self.branches(branches[0], node.args.get("default"))
+
+    def branches(self, branch: exp.Expr, default: exp.Expr | None) -> str:
+        return self.call("if", branch.this, branch.args["true"], *([default] if default else []))
 
     def substring(self, node: exp.Expr) -> str:
         args = [node.this, node.args.get("start"), node.args.get("length")]
         return self.call("substring", *(arg for arg in args if arg is not None))
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from usersync.compile.conversions import value_of
@@ -11,8 +10,9 @@ from usersync.compile.source_types import Family
 from usersync.compile.sql import literal
 from usersync.exchange import functions
 from usersync.exchange.columns import property_type
+from usersync.exchange.compiler import Compiler
 from usersync.exchange.constants import converted, plain
-from usersync.exchange.grammar import Call, Concat, Constant, Node, Path, Step, parse_expression
+from usersync.exchange.grammar import Call, Concat, Constant, Node, Path, Step, parse_expression, paths
 from usersync.exchange.names import name
 from usersync.exchange.problems import ExpressionError
 from usersync.exchange.terms import Term, as_text, call, constant_term, fits, typed
@@ -39,13 +39,13 @@ def translate(text: str, columns: WireType, destination: WireType) -> Translatio
         ExpressionError: the expression is refused.
     """
     node = parse_expression(text)
-    paths = tuple(dict.fromkeys(_in_path(path, columns) for path in _paths(node)))
+    read = tuple(dict.fromkeys(_in_path(path, columns) for path in paths(node)))
     try:
         term = _Translator(columns).compile(node, destination)
     except RecursionError:
         raise ExpressionError("parse", "nested too deeply") from None
     fits(term, destination, 0)
-    return Translation(_final(term, destination), paths)
+    return Translation(_final(term, destination), read)
 
 
 def _final(term: Term, destination: WireType) -> str:
@@ -53,19 +53,12 @@ def _final(term: Term, destination: WireType) -> str:
     if term.constant is not None:
         return converted(term.constant, destination) or "null"
     target = property_type(destination)
-    if term.type is not None and value_of("x", term.source, target) is None:
+    if term.null:
+        return f"null::{target.stored}"
+    if value_of("x", term.source, target) is None:
         # Known only now, and only of rows that have a value: the reference fails those too.
         return f"stage.must(null::{target.stored}, {term.operand} is not null)"
     return term.sql
-
-
-def _paths(node: Node) -> Iterator[Path]:
-    match node:
-        case Path():
-            yield node
-        case Call(args=parts) | Concat(items=parts):
-            for part in parts:
-                yield from _paths(part)
 
 
 def _in_path(path: Path, columns: WireType) -> str:
@@ -106,7 +99,7 @@ class _Translator:
         function = functions.FUNCTIONS[node.name]
         if not function.least <= len(node.args) <= function.most:
             raise ExpressionError("type", f"{node.name}() takes {function.arity} arguments", node.offset)
-        compiler = functions.Compiler(self.compile, self.nullable)
+        compiler = Compiler(self.compile, self.nullable)
         return function.compile(compiler, node, target)
 
     def nullable(self, node: Node) -> bool:

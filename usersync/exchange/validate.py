@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from usersync.diagnostics import did_you_mean
 from usersync.exchange.definition import FunctionPart, PipelineDefinition
+from usersync.exchange.paths import all_paths, leaves, resolve, walk
 from usersync.exchange.problems import ExpressionError, Problem, member
 from usersync.exchange.translate import Translation, translate
-from usersync.exchange.types import WireProperty, WireType
+from usersync.exchange.types import WireType
 from usersync.project.model import NAME, RESERVED
 
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
@@ -84,7 +85,7 @@ def _path(where: str, path: str, schema: WireType | None, shown: str) -> Problem
     if not _PATH.match(path):
         yield Problem(where, f"{path!r} is no path of names and points")
     elif schema and resolve(schema, path) is None:
-        yield Problem(where, f"{shown} has no property {path!r}", did_you_mean(path, _all_paths(schema)))
+        yield Problem(where, f"{shown} has no property {path!r}", did_you_mean(path, all_paths(schema)))
 
 
 def _function(function: FunctionPart, found: PipelineDefinition) -> Problems:
@@ -260,43 +261,3 @@ def _unused(found: PipelineDefinition, translations: Mapping[str, Translation]) 
 
 
 _LATE_RULES = (_uses_input, _unused)
-
-
-# --- Walking schemas ---
-
-
-def walk(schema: WireType | None, path: str) -> Iterator[tuple[str, WireProperty]]:
-    """Every property at every depth, with its JSON path."""
-    if schema is None:
-        return
-    for index, prop in enumerate(schema.properties):
-        where = f"{path}.properties[{index}]"
-        yield where, prop
-        yield from walk(prop.type, f"{where}.type")
-    if schema.element:
-        yield from walk(schema.element, f"{path}.elementType")
-
-
-def leaves(schema: WireType | None, prefix: str = "") -> Iterator[str]:
-    """The paths of properties that are no objects."""
-    for prop in schema.properties if schema else ():
-        path = f"{prefix}{prop.name}"
-        if prop.type.kind == "object":
-            yield from leaves(prop.type, f"{path}.")
-        else:
-            yield path
-
-
-def _all_paths(schema: WireType, prefix: str = "") -> Iterator[str]:
-    for prop in schema.properties:
-        yield f"{prefix}{prop.name}"
-        yield from _all_paths(prop.type, f"{prefix}{prop.name}.")
-
-
-def resolve(schema: WireType, path: str) -> WireType | None:
-    """The type at a path, which crosses objects only."""
-    kind: WireType | None = schema
-    for part in path.split("."):
-        prop = kind.property(part) if kind and kind.kind == "object" else None
-        kind = prop.type if prop else None
-    return kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,12 +45,20 @@ class Settings:
         return found
 
 
-class NotLiteralError(ValueError):
+class _NotLiteralError(ValueError):
     """An expression that would have to be run to know its value."""
 
+    message = "must be a literal: it is read without running the template"
+    hint: str | None = "write the value itself; expressions and variables belong in the query"
+
     def __init__(self, offset: int) -> None:
-        super().__init__("not a literal")
+        super().__init__(self.message)
         self.offset = offset
+
+
+class _SaidTwiceError(_NotLiteralError):
+    message = "has a key twice"
+    hint = None
 
 
 def read_settings(file: SourceFile, tree: nodes.Template, function: str) -> tuple[Settings | None, list[Diagnostic]]:
@@ -70,10 +78,9 @@ def read_settings(file: SourceFile, tree: nodes.Template, function: str) -> tupl
     for keyword in call.kwargs:
         try:
             literal = _literal(file, keyword.value)
-        except NotLiteralError as error:
-            message = f"{function}({keyword.key} = …) must be a literal: it is read without running the template"
-            hint = "write the value itself; expressions and variables belong in the query"
-            problems.append(Diagnostic("US104", message, file.location(error.offset), hint))
+        except _NotLiteralError as error:
+            message = f"{function}({keyword.key} = …) {error.message}"
+            problems.append(Diagnostic("US104", message, file.location(error.offset), error.hint))
             continue
         settings.literals[keyword.key] = literal
         settings.keys[keyword.key] = key_offset(file, keyword.key, keyword.value.lineno)
@@ -99,14 +106,46 @@ def _literal(file: SourceFile, node: nodes.Node) -> Literal:
             return Literal([item.value for item in items], node.lineno, items=items)
         case nodes.Dict(items=entries):
             pairs = tuple((_literal(file, pair.key), _literal(file, pair.value)) for pair in entries)
-            if any(pair[0].items or pair[0].pairs for pair in pairs):
-                raise NotLiteralError(node.lineno)
-            return Literal({key.value: value.value for key, value in pairs}, node.lineno, pairs=pairs)
-    raise NotLiteralError(node.lineno)
+            return Literal(_dict(pairs), node.lineno, pairs=pairs)
+    raise _NotLiteralError(node.lineno)
+
+
+def _dict(pairs: Iterable[tuple[Literal, Literal]]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for key, value in pairs:
+        if isinstance(key.value, list | dict):
+            raise _NotLiteralError(key.offset)
+        if key.value in found:
+            raise _SaidTwiceError(key.offset)
+        found[key.value] = value.value
+    return found
 
 
 def _inside_quotes(file: SourceFile, offset: int) -> int:
     return offset + 1 if file.text[offset : offset + 1] in {"'", '"'} else offset
+
+
+# As Python reads them, and so Jinja.
+_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]*\}|[0-7]{1,3}|[\\'\"abfnrtv])")
+# Between two of its characters: the end of a line, or of one string before the next.
+_NOTHING = re.compile(r"\\\n")
+_JOINT = re.compile(r"""['"]\s*(['"])""")
+
+
+def character_offset(text: str, start: int, index: int) -> int:
+    """Where the index-th character of a string literal stands, whose first is at `start`: escapes are longer."""
+    at, quote = start, text[start - 1 : start]
+    while True:
+        joint = _JOINT.match(text, at) if text[at : at + 1] == quote else None
+        if joint:
+            at, quote = joint.end(), joint[1]
+        elif nothing := _NOTHING.match(text, at):
+            at = nothing.end()
+        elif index == 0:
+            return at
+        else:
+            escape = _ESCAPE.match(text, at)
+            at, index = escape.end() if escape else at + 1, index - 1
 
 
 def _offsets(key: str, literal: Literal) -> dict[str, int]:

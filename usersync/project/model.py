@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from usersync.diagnostics import Diagnostic, Level, Location, SourceFile
+from usersync.project.literals import character_offset
 from usersync.project.templates import Library
 from usersync.project.types import Kind, PropertyType
 
@@ -41,7 +42,7 @@ class SourceColumn:
 
     name: str
     type: str
-    """The server's own name of the type, of an array that of its elements."""
+    """The source's own name of the type, of an array that of its elements."""
     precision: int | None = None
     """Of numbers: all digits."""
     scale: int = 0
@@ -58,15 +59,15 @@ class Source:
 
     connection: Connection
     tables: Mapping[tuple[str, str], tuple[SourceColumn, ...]] = field(default_factory=dict)
-    """Columns by schema and table; none where the kind of source needs no help with its types."""
-    loose: frozenset[tuple[str, str]] = frozenset()
-    """Tables of SQLite that hold values which do not fit their columns' types."""
+    """Columns by schema and table; none where the scanner needs no help with its types."""
 
     @property
     def json_columns(self) -> dict[str, frozenset[str]]:
         """Columns that hold json though the scanner calls them text, by `schema.table`, in lower case."""
         return {
-            f"{schema}.{table}".lower(): frozenset(c.name.lower() for c in columns if c.type in {"json", "jsonb"})
+            f"{schema}.{table}".lower(): frozenset(
+                c.name.lower() for c in columns if c.type in {"json", "jsonb"} and not c.dimensions
+            )
             for (schema, table), columns in self.tables.items()
         }
 
@@ -192,8 +193,9 @@ class Pipeline:
     """Offsets of the settings, by their dotted key: `mapping.email` is the expression's own text."""
 
     def location(self, key: str, inner: int = 0, length: int = 1) -> Location:
-        """Where a setting stands, or the character `inner` within it; the file's start when it has no place."""
-        return self.file.location(self.at.get(key, 0) + (inner if key in self.at else 0), length)
+        """Where a setting stands, or the character `inner` of its text; the file's start when it has no place."""
+        start = self.at.get(key, 0)
+        return self.file.location(character_offset(self.file.text, start, inner) if start else start, length)
 
     def problem(
         self,

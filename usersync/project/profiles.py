@@ -19,6 +19,9 @@ from usersync.project.model import NAME, Connection, Profile
 SECRET = re.compile(r"pass|pwd|secret|token|credential|private|api_?key|access_?key", re.IGNORECASE)
 """Names whose values no output may show, and that templates may not ask for."""
 
+_SHORTEST_SECRET = 5
+"""Shorter ones cannot be told from ordinary words and numbers in what is shown."""
+
 _NETWORK = ("host", "port", "database", "user", "password", "connect_timeout")
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "postgres": (*_NETWORK, "schema", "sslmode", "statement_timeout"),
@@ -63,25 +66,49 @@ class _Reader:
     file: SourceFile
     lenient: bool
     secrets: set[str] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+    """Keys, and values of options that are no secrets."""
 
     def entry(self, node: yaml.Node, name: str = "") -> _Entry:
         location = self.file.location(node.start_mark.index)
         match node:
             case yaml.MappingNode():
-                pairs = [(str(key.value), key, value) for key, value in node.value]
-                keys = {name: self.file.location(key.start_mark.index, len(name)) for name, key, _ in pairs}
-                return _Entry({name: self.entry(value, name) for name, _, value in pairs}, location, keys)
+                keys = self.keys(node)
+                pairs = {key.value: self.entry(value, key.value) for key, value in node.value}
+                return _Entry(pairs, location, keys)
             case yaml.SequenceNode():
                 return _Entry([self.entry(item, name) for item in node.value], location)
-        try:
-            value = yaml.SafeLoader("").construct_object(node)
-        except ValueError as error:
-            raise _bad(f"YAML: {error}", location) from None
-        if isinstance(value, str):
-            value = self.rendered(value, location) or (None if self.lenient else "")
-        if SECRET.search(name) and value not in (None, ""):
-            self.secrets.add(str(value))
-        return _Entry(value, location)
+        return _Entry(self.scalar(node, name, location), location)
+
+    def keys(self, node: yaml.MappingNode) -> dict[str, Location]:
+        found: dict[str, Location] = {}
+        for key, _ in node.value:
+            where = self.file.location(key.start_mark.index)
+            if not isinstance(key, yaml.ScalarNode):
+                raise _bad("YAML: a key must be a name", where, _brace_hint(where))
+            if key.value in found:
+                raise _bad(f"YAML: {key.value!r} is said twice", where)
+            found[key.value] = self.file.location(key.start_mark.index, len(key.value))
+        self.words |= found.keys()
+        return found
+
+    def scalar(self, node: yaml.Node, name: str, location: Location) -> Any:
+        secret = bool(SECRET.search(name))
+        value = _constructed(node, location)
+        if secret and value is not None:
+            # As written: 0123 is a password, not a number.
+            value = str(node.value)
+        if not isinstance(value, str):
+            return value
+        rendered = self.rendered(value, location) or (None if self.lenient else "")
+        if rendered:
+            (self.secrets if secret else self.words if rendered == value else set()).add(rendered)
+        return rendered
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The secrets that no output may show; what the file also says openly is none."""
+        return frozenset(s for s in self.secrets - self.words if len(s) >= _SHORTEST_SECRET)
 
     def rendered(self, text: str, location: Location) -> str:
         if "{" not in text:
@@ -107,6 +134,21 @@ class _Reader:
         if SECRET.search(name) and value:
             self.secrets.add(value)
         return value
+
+
+def _constructed(node: yaml.Node, location: Location) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except yaml.YAMLError:
+        raise
+    except Exception:  # PyYAML lets anything through: a month 13, an int that is none
+        # Without the value, which may be a password.
+        kind = node.tag.rpartition(":")[2]
+        raise _bad(f"YAML: this is no {kind}", location, "quote it if it is text") from None
+
+
+def _brace_hint(where: Location) -> str | None:
+    return "quote values that start with a brace: \"{{ env_var('NAME') }}\"" if "{{" in where.text else None
 
 
 def _bad(message: str, location: Location | None, hint: str | None = None) -> ConfigError:
@@ -159,9 +201,10 @@ def load_profile(
     profiles = _mapping(_document(file, reader), "the file")
     name = profile or next(iter(profiles.value))
     outputs_entry = _child(profiles, name, "profile")
+    _known(outputs_entry, ("target", "outputs"), "a profile")
     outputs = _mapping(_child(outputs_entry, "outputs", "key"), "outputs")
     default = outputs_entry.value.get("target")
-    chosen = target or (str(default.value) if default else next(iter(outputs.value)))
+    chosen = target or (str(default.value) if default and default.value else next(iter(outputs.value)))
     output = _mapping(_child(outputs, chosen, "target"), f"target {chosen!r}")
     _known(output, ("warehouse", "connections"), "a target")
     return Profile(
@@ -170,7 +213,7 @@ def load_profile(
         file.path,
         _warehouse(output),
         {name: _connection(name, entry, project_dir, lenient) for name, entry in _connections(output)},
-        frozenset(reader.secrets),
+        reader.hidden,
     )
 
 
@@ -194,8 +237,9 @@ def _document(file: SourceFile, reader: _Reader) -> _Entry:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = file.location(mark.index) if mark else file.location(0)
-        hint = "quote values that start with a brace: \"{{ env_var('NAME') }}\"" if "{{" in where.text else None
-        raise _bad(f"YAML: {error.problem or error.context}", where, hint) from None
+        # What it quotes may be part of a password; a single character may not.
+        message = re.sub(r" '[^']{2,}'", "", error.problem or error.context or "broken")
+        raise _bad(f"YAML: {message}", where, _brace_hint(where)) from None
     except yaml.YAMLError as error:
         raise _bad(f"YAML: {error}", file.location(0)) from None
     except RecursionError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Undefined
@@ -11,7 +11,7 @@ from jinja2 import Undefined
 from usersync.diagnostics import SourceFile, did_you_mean
 from usersync.project.model import Pipeline, Profile, Project
 from usersync.project.profiles import SECRET
-from usersync.project.templates import Library, Rendered, TemplateProblem, render
+from usersync.project.templates import Function, Library, Rendered, TemplateProblem, render
 
 PLACEHOLDER = "${updated_at}"
 """What `{{ updated_at }}` renders: the compiler finds it in the parsed SQL."""
@@ -31,10 +31,6 @@ def render_users(file: SourceFile, library: Library, profile: Profile | None, va
     return render(file, library, _common(profile, variables))
 
 
-def _silent(*_: Any, **__: Any) -> str:
-    return ""
-
-
 def _env_var(name: str, default: str | None = None) -> str:
     if SECRET.search(name):
         hint = "secrets are named in profiles.yml only"
@@ -44,6 +40,15 @@ def _env_var(name: str, default: str | None = None) -> str:
         hint = f"set it, or give a default: env_var({name!r}, '…')"
         raise TemplateProblem("US003", f"environment variable {name} is not set", hint)
     return value
+
+
+def _silent(*_: Any, **__: Any) -> str:
+    """Settings are read from the syntax tree: rendered they are nothing."""
+    return ""
+
+
+def _functions(**functions: Callable[..., Any]) -> dict[str, Any]:
+    return {name: Function(name, function) for name, function in functions.items()}
 
 
 def _common(profile: Profile | None, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def _common(profile: Profile | None, variables: Mapping[str, Any]) -> dict[str, 
         return default
 
     target = {"name": profile.target, "profile_name": profile.name} if profile else {"name": "", "profile_name": ""}
-    return {"var": var, "env_var": _env_var, "target": target, "users": _silent, "config": _silent}
+    return {"target": target} | _functions(var=var, env_var=_env_var, users=_silent, config=_silent)
 
 
 class _Context:
@@ -70,12 +75,13 @@ class _Context:
 
     def names(self) -> dict[str, Any]:
         return _common(self.project.profile, self.project.vars) | {
-            "is_incremental": lambda: self.incremental,
             "updated_at": PLACEHOLDER,
-            "source": self.source,
-            "ref": self.ref,
             "this": {"name": self.model.stem, "connection": self.model.connection},
+            **_functions(is_incremental=self.is_incremental, source=self.source, ref=self.ref),
         }
+
+    def is_incremental(self) -> bool:
+        return self.incremental
 
     def source(self, connection: str, table: str) -> str:
         if self.model.connection and connection != self.model.connection:

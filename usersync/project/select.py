@@ -25,11 +25,17 @@ def select(project: Project, include: Iterable[str], exclude: Iterable[str] = ()
     chosen = set(pipelines) if wanted is None else wanted
     chosen -= _union(pipelines, exclude) or set()
     if not chosen:
-        words = " ".join(include)
-        hint = did_you_mean(words, pipelines) if words else "write a model in models/, or see `usersync init`"
-        message = f"no pipeline matches {words!r}" if words else "there are no pipelines in models/"
-        raise NothingSelectedError(message, hint=hint)
+        raise _nothing(pipelines, " ".join(include), wanted)
     return {stem: model for stem, model in pipelines.items() if stem in chosen}
+
+
+def _nothing(pipelines: Mapping[str, Pipeline], words: str, wanted: set[str] | None) -> NothingSelectedError:
+    if not pipelines:
+        hint = "write a model in models/, or see `usersync init`"
+        return NothingSelectedError("there are no pipelines in models/", hint=hint)
+    if wanted == set():
+        return NothingSelectedError(f"no pipeline matches {words!r}", hint=did_you_mean(words, pipelines))
+    return NothingSelectedError("--exclude leaves no pipeline")
 
 
 def pick(project: Project, name: str) -> Pipeline:

@@ -7,8 +7,9 @@ instead, so that number is exact everywhere, run-time errors included.
 from __future__ import annotations
 
 import bisect
+import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from jinja2 import (
     TemplateError,
     TemplateNotFound,
     TemplateSyntaxError,
+    Undefined,
     UndefinedError,
     nodes,
 )
@@ -112,13 +114,15 @@ def parse(file: SourceFile) -> nodes.Template:
     try:
         tree = ENVIRONMENT.parse(file.text, file.path, file.path)
         _start(tree)
-        return tree
     except TemplateSyntaxError as error:
         where = file.location(error.lineno)
         message = re.sub(r" at \d+$", "", error.message or "syntax error")
         raise ConfigError(Diagnostic("US001", f"template: {message}", where)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US001", "template: nested too deeply", file.location(0))) from None
+    for call in tree.find_all((nodes.Call, nodes.Filter, nodes.Test)):
+        _no_key_twice(file, getattr(call, "kwargs", ()))
+    return tree
 
 
 def _start(node: nodes.Node) -> int:
@@ -128,6 +132,21 @@ def _start(node: nodes.Node) -> int:
         node.lineno = first
         return first
     return node.lineno
+
+
+def _no_key_twice(file: SourceFile, keywords: Iterable[nodes.Keyword]) -> None:
+    seen: set[str] = set()
+    for keyword in keywords:
+        if keyword.key in seen:
+            where = file.location(key_offset(file, keyword.key, keyword.value.lineno), len(keyword.key))
+            raise ConfigError(Diagnostic("US001", f"template: {keyword.key!r} is given twice", where))
+        seen.add(keyword.key)
+
+
+def key_offset(file: SourceFile, key: str, value_offset: int) -> int:
+    """Where the `key` of `key = value` stands; the value's own offset when it is not right before it."""
+    match = re.search(rf"\b{re.escape(key)}\s*=\s*\(*\s*\Z", file.text[:value_offset])
+    return match.start() if match else value_offset
 
 
 class _Marker(NodeTransformer):
@@ -164,6 +183,35 @@ class TemplateProblem(Exception):  # noqa: N818 (becomes a diagnostic, with the 
     def __init__(self, code: str, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.code, self.message, self.hint = code, message, hint
+
+
+class Function:
+    """A function for templates, that explains a wrong call, or no call at all, without a word of Python."""
+
+    # Templates reach no attribute that begins with an underscore.
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self._name, self._function = name, function
+        self._signature = inspect.signature(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            given = self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TemplateProblem("US001", f"template: {self._name}(): {error}", self._usage) from None
+        for name, value in given.items():
+            if isinstance(value, Undefined):
+                str(value)  # says what is undefined
+            if self._signature.parameters[name].annotation == "str" and not isinstance(value, str):
+                raise TemplateProblem("US001", f"template: {self._name}(): {name} must be text", self._usage)
+        return self._function(*args, **kwargs)
+
+    def __str__(self) -> str:
+        raise TemplateProblem("US001", f"template: {self._name} is a function and must be called", self._usage)
+
+    @property
+    def _usage(self) -> str:
+        names = [name for name in self._signature.parameters if not name.startswith("_")]
+        return f"write {self._name}({', '.join(names)})"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from usersync.compile.pipeline import Compiled
 from usersync.compile.sql import DIALECT
 from usersync.project.model import Project
 from usersync.report.diagnostics import as_data
-from usersync.sources.attach import redact
+from usersync.report.redaction import redact_data
 
 RUN_RESULTS_VERSION = 1
 MANIFEST_VERSION = 1
@@ -23,21 +23,10 @@ MANIFEST_VERSION = 1
 def write_json(path: Path, data: Mapping[str, Any], secrets: Iterable[str] = ()) -> None:
     """Writes an artifact whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_redacted(data, frozenset(secrets)), indent=2, ensure_ascii=False)
+    text = json.dumps(redact_data(data, frozenset(secrets)), indent=2, ensure_ascii=False)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text + "\n", encoding="utf-8")
     temporary.replace(path)
-
-
-def _redacted(value: Any, secrets: frozenset[str]) -> Any:
-    match value:
-        case str():
-            return redact(value, secrets)
-        case dict():
-            return {key: _redacted(inner, secrets) for key, inner in value.items()}
-        case list() | tuple():
-            return [_redacted(inner, secrets) for inner in value]
-    return value
 
 
 def run_results(result: BuildResult) -> dict[str, Any]:

@@ -53,5 +53,3 @@ def _ask(engine: duckdb.DuckDBPyConnection, connection: Connection, name: str) -
         return engine.execute(f"from {connection.type}_query({literal(connection.name)}, {literal(sql)})").fetchall()
     except duckdb.Error:
         return []
-
-

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
 from sqlglot import exp
 
-from usersync.compile.mapping import Mapped
-from usersync.compile.pipeline import Compiled, conversion_problems, extraction_sql, type_problems
+from usersync.compile.mapping import Mapped, bare_column, computed
+from usersync.compile.pipeline import Compiled, conversion_problems, extraction, type_problems
 from usersync.compile.source_types import SourceType, source_type
 from usersync.compile.sql import DIALECT, ident
 from usersync.diagnostics import ConfigError, Diagnostic, SourceError, did_you_mean
@@ -56,11 +56,13 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
 def describe_columns(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> dict[str, SourceType]:
     """The columns that a pipeline's query returns, with their types, in order."""
     everything = replace(compiled, columns=None)
+    sql, exact = extraction(everything, source, None, incremental=False)
     try:
-        rows = engine.execute(f"describe {extraction_sql(everything, source, None, incremental=False)}").fetchall()
+        rows = engine.execute(f"describe {sql}").fetchall()
     except duckdb.Error as error:
         raise _query_error(compiled, source, error) from None
-    return {str(name): source_type(str(kind)) for name, kind, *_ in rows}
+    known = {name.lower(): kind for name, kind in exact.items()}
+    return {str(name): known.get(str(name).lower(), source_type(str(kind))) for name, kind, *_ in rows}
 
 
 def _query_error(compiled: Compiled, source: Source, error: duckdb.Error) -> SourceError:
@@ -116,19 +118,26 @@ def expression_types(
     if not compiled.mapped:
         return ()
     columns = ", ".join(f"null::{kind.name} as {ident(name)}" for name, kind in types.items())
-    listed = ", ".join(f"({m.tree.sql(dialect=DIALECT)}) as c{i}" for i, m in enumerate(compiled.mapped))
+    kinds = {name.lower(): kind for name, kind in types.items()}
+    trees = [computed(m.tree, kinds) for m in compiled.mapped]
+    listed = ", ".join(f"({tree.sql(dialect=DIALECT)}) as c{i}" for i, tree in enumerate(trees))
     try:
         rows = engine.execute(f"describe select {listed} from (select {columns})").fetchall()
     except duckdb.Error:
-        raise ConfigError(_unbindable(engine, compiled, columns)) from None
-    return tuple(source_type(str(row[1])) for row in rows)
+        raise ConfigError(_unbindable(engine, compiled, trees, columns)) from None
+    return tuple(
+        kind if (kind := kinds.get((bare_column(tree) or "").lower())) and kind.natural else source_type(str(row[1]))
+        for tree, row in zip(trees, rows, strict=True)
+    )
 
 
-def _unbindable(engine: duckdb.DuckDBPyConnection, compiled: Compiled, columns: str) -> list[Diagnostic]:
+def _unbindable(
+    engine: duckdb.DuckDBPyConnection, compiled: Compiled, trees: Sequence[exp.Expr], columns: str
+) -> list[Diagnostic]:
     problems = []
-    for mapped in compiled.mapped:
+    for mapped, tree in zip(compiled.mapped, trees, strict=True):
         try:
-            engine.execute(f"describe select {mapped.tree.sql(dialect=DIALECT)} from (select {columns})")
+            engine.execute(f"describe select {tree.sql(dialect=DIALECT)} from (select {columns})")
         except duckdb.Error as error:
             problems.append(_expression_problem(compiled, mapped, str(error)))
     return problems

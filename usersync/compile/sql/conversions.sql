@@ -11,6 +11,16 @@ end;
 create or replace macro stage.decimal_text(x) as
     if(contains(x::varchar, '.'), rtrim(rtrim(x::varchar, '0'), '.'), x::varchar);
 
+-- Numbers that came as text.
+create or replace macro stage.numeric_text(x) as
+    case x when 'Infinity' then '+Inf' when '-Infinity' then '-Inf' else stage.decimal_text(x) end;
+
+create or replace macro stage.numeric_whole(x) as
+    if(regexp_full_match(x, '-?[0-9]+(\.0*)?'), split_part(x, '.', 1), null);
+
+create or replace macro stage.numeric_json(x) as
+    try_cast(if(regexp_full_match(x, '-?[0-9]+(\.[0-9]*)?'), stage.decimal_text(x), null) as json);
+
 create or replace macro stage.in_years(x) as if(isfinite(x) and year(x) between 1 and 9999, x, null);
 
 create or replace macro stage.timestamp_text(x) as replace(stage.in_years(x)::varchar, ' ', 'T') || 'Z';
@@ -178,9 +188,13 @@ create or replace macro stage.float_whole(x) as if(isfinite(x) and abs(x) < 1e19
 create or replace macro stage.whole_decimal(x) as if(x = trunc(x), trunc(x)::hugeint, null);
 
 create or replace macro stage.to_real(x) as
-    if(not isfinite(x) or abs(x) <= 3.4028234663852886e38, try_cast(x as float), if(x > 0, 'inf'::float, '-inf'::float));
+    if(isfinite(x) and abs(x) > 3.4028234663852886e38, if(x > 0, 'inf'::float, '-inf'::float), try_cast(x as float));
 
 create or replace macro stage.bytes_text(b) as try(decode(b));
+
+-- Sixteen bytes, or the text of one.
+create or replace macro stage.bytes_uuid(b) as
+    if(octet_length(b) = 16, try_cast(hex(b) as uuid), stage.text_uuid(stage.bytes_text(b)));
 
 -- One element that did not convert takes the whole list with it.
 create or replace macro stage.all_or_none(items) as

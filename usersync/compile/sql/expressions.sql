@@ -1,8 +1,9 @@
 -- Functions of imported mappings: what docs/import-export.md promises of them, DuckDB's own do slightly otherwise.
 
 -- A converted value; the row fails when there was something to convert and nothing came of it.
+-- The cast that fails is an index, since DuckDB raises at once what fails as a constant condition.
 create or replace macro stage.must(value, present) as
-    case when case when present and value is null then cast('is not valid' as boolean) end then null else value end;
+    [value][cast(if(present and value is null, 'is not valid', '1') as integer)];
 
 -- White space is Unicode's: tabs and line ends too, not only blanks.
 create or replace macro stage.ltrim(t) as regexp_replace(t, '^[\s\v\x{85}\pZ]+', '');

@@ -17,15 +17,15 @@ select
         when e.typtype in ('c', 'p') then 'composite'
         when e.typnamespace <> 'pg_catalog'::regnamespace then 'extension'
         else e.typname
-    end,
-    case when m.typmod >= 0 then m.typmod end,
-    case when t.typcategory = 'A' and t.typelem <> 0 then greatest(a.attndims, 1) else 0 end,
+    end as type,
+    case when m.typmod >= 0 then m.typmod end as modifier,
+    case when t.typcategory = 'A' and t.typelem <> 0 then greatest(a.attndims, 1) else 0 end as dimensions,
     case
         when pg_catalog.pg_encoding_to_char(d.encoding) <> 'UTF8' then null
         when l.collname = 'default' and coalesce(to_json(d) ->> 'datlocprovider', 'c') <> 'c' then 'words'
         when coalesce(nullif(l.collname, 'default'), d.datcollate) in ('C', 'POSIX', 'C.UTF-8', 'C.utf8') then 'bytes'
         else 'words'
-    end
+    end as text_order
 from pg_catalog.pg_attribute as a
 join pg_catalog.pg_class as c on c.oid = a.attrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
