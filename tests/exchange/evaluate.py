@@ -99,14 +99,16 @@ def run(translation: Translation, columns: WireType, row: dict[str, Any], destin
     compiled = Compiled(model, users, _query(), _query(), mapped, tuple(names))
     types = {"user_id_": source_type("INTEGER")} | {p.name: column_type(p.type) for p in columns.properties}
     given = "".join(f", {sql_value(row.get(p.name), p.type)} as {ident(p.name)}" for p in columns.properties)
+    nulls = "".join(f", {sql_value(None, p.type)}" for p in columns.properties)
     staged = "staged"
-    engine().execute(f"create or replace temp table staged as select 1 as user_id_{given}")
+    # A second row, so that no statistics make constants of columns.
+    engine().execute(f"create or replace temp table staged as select 1 as user_id_{given} union all select 2{nulls}")
     tree = mapped[0].tree.sql(dialect="duckdb")
     kind = engine().execute(f"describe select ({tree}) as c from {staged}").fetchall()[0][1]
     sql = projection_sql(compiled, staged, types, (source_type(str(kind)),), NOW)
     leaves = ", ".join(ident(leaf.column) for leaf in prop.leaves)
     found = engine().execute(
-        f'select "rejected reason", to_json({{{_struct(prop)}}})::varchar from (select *, {leaves} from ({sql}))'
+        f'select "rejected reason", to_json({{{_struct(prop)}}})::varchar from (select *, {leaves} from ({sql})) where identity_id = 1'
     )
     reason, value = found.fetchall()[0]
     if reason is not None:

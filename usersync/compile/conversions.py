@@ -287,7 +287,12 @@ def _to_array(given: str, source: SourceType, target: PropertyType, depth: int) 
         if source.family is Family.JSON
         else given
     )
-    return f"stage.all_or_none(list_transform({items}, lambda {name}: {inner.value}))"
+    return f"stage.all_or_none(list_transform({items}, lambda {name}: {_within(inner.value, target.element)}))"
+
+
+def _within(value: str, kind: PropertyType) -> str:
+    """An element that is not too long, or null."""
+    return f"if(length({value}) > {kind.length}, null, {value})" if kind.length else value
 
 
 def _to_map(given: str, source: SourceType, target: PropertyType, depth: int) -> str | None:
@@ -302,9 +307,13 @@ def _to_map(given: str, source: SourceType, target: PropertyType, depth: int) ->
         return None
     if source.family is Family.JSON:
         keys, values = f"json_keys({given})", f"json_extract({given}, '$.*')"
-        converted = f"stage.all_or_none(list_transform({values}, lambda {name}: {inner.value}))"
+        converted = (
+            f"stage.all_or_none(list_transform({values}, lambda {name}: {_within(inner.value, target.element)}))"
+        )
         return f"if(json_type({given}) = 'OBJECT', stage.map_of({keys}, {converted}), null)"
-    values = f"stage.all_or_none(list_transform(map_values({given}), lambda {name}: {inner.value}))"
+    values = (
+        f"stage.all_or_none(list_transform(map_values({given}), lambda {name}: {_within(inner.value, target.element)}))"
+    )
     return f"stage.map_of(map_keys({given})::varchar[], {values})"
 
 
@@ -350,22 +359,41 @@ def _field(given: str, source: SourceType, known: dict[str, SourceType], name: s
 
 
 def _reason(found: Value, value: str, prop: Property) -> str:
-    kind = prop.type
-    cases = [f"when {value} is null then case when {found.present} then {literal(f'is not a valid {kind}')} end"]
-    if kind.kind is Kind.VARCHAR and kind.length:
-        cases.append(f"when length({value}) > {kind.length} then {literal(f'is longer than {kind.length} characters')}")
-    if prop.check:
-        cases.append(f"when not ({check_sql(prop, value)}) then {literal(f'check ({prop.check}) is false')}")
+    unfit = literal(f"is not a valid {prop.type}")
+    cases = [f"when {value} is null then case when {found.present} then {unfit} end", *_limits(value, prop)]
     return f"case {' '.join(cases)} end"
 
 
+def _limits(value: str, prop: Property) -> list[str]:
+    """What a converted value may still break: its length and its checks, those of a struct's fields included."""
+    cases = []
+    if prop.type.kind is Kind.VARCHAR and prop.type.length:
+        reason = literal(f"is longer than {prop.type.length} characters")
+        cases.append(f"when length({value}) > {prop.type.length} then {reason}")
+    if prop.check:
+        reason = literal(f"check ({prop.check}) is false")
+        cases.append(f"when not ({check_sql(prop, value)}) then {reason}")
+    for child in prop.children:
+        cases += _limits(_field_of(value, child), child)
+    return cases
+
+
+def _field_of(value: str, child: Property) -> str:
+    return f"struct_extract({value}, {literal(child.path.rsplit('.', 1)[-1])})"
+
+
 def check_sql(prop: Property, value: str) -> str:
-    """A property's check as SQL over `value`."""
+    """A property's check as SQL: its name stands for `value`, and names behind that for its fields."""
     tree = sqlglot.parse_one(prop.check or "true", read=DIALECT)
+    given = sqlglot.parse_one(value, read=DIALECT)
     for column in list(tree.find_all(exp.Column)):
+        fields = [part.name for part in column.parts][1:]
+        place: exp.Expr = given.copy()
+        for field in fields:
+            place = exp.func("struct_extract", place, exp.Literal.string(field), dialect=DIALECT)
         if column is tree:
-            return value
-        column.replace(exp.column(exp.to_identifier(value.strip('"'), quoted=True)))
+            return place.sql(dialect=DIALECT)
+        column.replace(place)
     return tree.sql(dialect=DIALECT)
 
 
@@ -373,11 +401,7 @@ def leaf_values(value: str, prop: Property) -> list[tuple[str, str]]:
     """The warehouse columns of a mapped property and the SQL of each, from its converted value."""
     if not prop.children:
         return [(prop.column, value)]
-    return [
-        pair
-        for child in prop.children
-        for pair in leaf_values(f"struct_extract({value}, {literal(child.path.rsplit('.', 1)[1])})", child)
-    ]
+    return [pair for child in prop.children for pair in leaf_values(_field_of(value, child), child)]
 
 
 def alias(prefix: str, index: int) -> str:

@@ -56,9 +56,10 @@ create or replace macro stage.json_id(j) as nullif(
 );
 
 -- From text.
+-- No IN: of more than five values DuckDB makes a join, outside of any try().
 create or replace macro stage.text_boolean(t) as case
-    when t in ('true', 'True', 'TRUE', 'yes', 'Yes', 'YES') then true
-    when t in ('false', 'False', 'FALSE', 'no', 'No', 'NO') then false
+    when list_contains(['true', 'True', 'TRUE', 'yes', 'Yes', 'YES'], t) then true
+    when list_contains(['false', 'False', 'FALSE', 'no', 'No', 'NO'], t) then false
 end;
 
 create or replace macro stage.text_whole(t) as if(regexp_full_match(t, '[+-]?[0-9]+'), t, null);

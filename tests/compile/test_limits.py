@@ -1,0 +1,47 @@
+"""Lengths and checks of whole structs, of their fields and of elements."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import Workspace, pipeline_of
+
+
+@pytest.fixture
+def files(workspace: Workspace) -> Workspace:
+    workspace.profile({"lake": {"type": "files", "path": "."}})
+    return workspace
+
+
+def rejected(workspace: Workspace) -> list[tuple[str, str]]:
+    return workspace.rows("select identity_id, reason from usersync.rejected_rows order by identity_id")
+
+
+def test_checks_and_lengths_of_fields_hold_when_the_struct_is_mapped_whole(files: Workspace) -> None:
+    files.users("address struct(city varchar(4), zip varchar check (zip <> '0')), n integer")
+    files.write(
+        "a.jsonl",
+        '{"id": 1, "a": {"city": "Rome", "zip": "1"}}\n'
+        '{"id": 2, "a": {"city": "Milano", "zip": "1"}}\n'
+        '{"id": 3, "a": {"city": "Rome", "zip": "0"}}\n',
+    )
+    files.model("a", "select id, a from 'a.jsonl'", connection="lake", user_id="id", mapping={"address": "a"})
+    assert pipeline_of(files.build(), "a")["inserted"] == 1
+    assert rejected(files) == [("2", "is longer than 4 characters"), ("3", "check (zip <> '0') is false")]
+
+
+def test_a_check_of_a_struct_names_its_fields(files: Workspace) -> None:
+    files.users("span struct(a integer, b integer) check (span.a <= span.b)")
+    files.write("a.jsonl", '{"id": 1, "s": {"a": 1, "b": 2}}\n{"id": 2, "s": {"a": 3, "b": 2}}\n')
+    files.model("a", "select id, s from 'a.jsonl'", connection="lake", user_id="id", mapping={"span": "s"})
+    files.build()
+    assert rejected(files) == [("2", "check (span.a <= span.b) is false")]
+
+
+def test_an_element_that_is_too_long_takes_its_array_with_it(files: Workspace) -> None:
+    files.users("tags varchar(3)[]")
+    files.write("a.jsonl", '{"id": 1, "tags": ["abc", "d"]}\n{"id": 2, "tags": ["abcd"]}\n')
+    files.model("a", "select id, tags from 'a.jsonl'", connection="lake", user_id="id")
+    files.build()
+    assert rejected(files) == [("2", "is not a valid varchar(3)[]")]
+    assert files.rows("select tags from identities") == [(["abc", "d"],)]
