@@ -11,6 +11,8 @@ import duckdb
 
 from usersync.compile.sql import literal, template
 
+_OPTIONS = frozenset({"memory_limit", "threads", "temp_directory"})
+
 STAGE = "stage"
 """The attached in-memory database where pipelines' rows are staged; every thread's cursor sees it."""
 
@@ -20,14 +22,14 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
 
     Args:
         spill: The folder for what does not fit in memory.
-        options: The warehouse's `memory_limit` and `threads`, if any.
+        options: The warehouse's `memory_limit`, `threads` and `temp_directory`, if any.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "temp_directory": str(spill),
     }
-    config |= {key: str(value) for key, value in (options or {}).items() if key in {"memory_limit", "threads"}}
+    config |= {key: str(value) for key, value in (options or {}).items() if key in _OPTIONS}
     engine = duckdb.connect(":memory:", config=config)
     engine.execute("set global TimeZone = 'UTC'")
     engine.execute(f"attach ':memory:' as {STAGE}")
@@ -42,8 +44,10 @@ def engine_for(root: Path, options: Mapping[str, Any] | None = None) -> Iterator
 
     On Ctrl-C it stays open: closing would wait for a source that hangs, and the process is about to end.
     """
-    spill = (options or {}).get("temp_directory") or "target/spill"
-    engine = open_engine(root / str(spill), options)
+    given = dict(options or {})
+    if "temp_directory" in given:
+        given["temp_directory"] = root / str(given["temp_directory"])
+    engine = open_engine(root / "target" / "spill", given)
     try:
         yield engine
     except Exception:
