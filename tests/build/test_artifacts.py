@@ -110,3 +110,14 @@ def test_artifacts_are_there_after_a_build_that_wrote_nothing(shop: Feeds) -> No
         "manifest.json",
         "run_results.json",
     ]
+
+
+def test_a_selection_leaves_the_manifest_whole(workspace: Workspace) -> None:
+    workspace.profile({"a": {"type": "files", "path": "."}, "b": {"type": "files", "path": "."}})
+    workspace.users("email text")
+    workspace.write("rows.csv", "id,email\n1,x\n")
+    for name in ("a", "b"):
+        workspace.model(name, "select id, email from 'rows.csv'", connection=name, user_id="id")
+    workspace.build("-s", "a")
+    manifest = json.loads((workspace.root / "target/manifest.json").read_text())
+    assert sorted(manifest["pipelines"]) == ["a", "b"]

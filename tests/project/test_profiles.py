@@ -368,3 +368,10 @@ def test_any_secret_leaves_the_artifacts_readable(workspace: Workspace, secret: 
     assert results["pipelines"][0]["read"] == 1
     manifest = json.loads((workspace.root / "target/manifest.json").read_text())
     assert manifest["pipelines"]["m"]["columns"] == ["id", "email"]
+
+
+def test_connections_that_differ_in_case_only_are_refused(workspace: Workspace) -> None:
+    workspace.profile({"crm": {"type": "files", "path": "."}, "CRM": {"type": "files", "path": "."}})
+    workspace.users("email text")
+    outcome = workspace.run("lint")
+    assert (outcome.exit_code, "differ in case only" in outcome.stderr) == (2, True)

@@ -32,3 +32,9 @@ def compile_selected(
     if errors:
         raise ConfigError(sorted(dict.fromkeys(errors), key=lambda p: p.sort_key))
     return compiled
+
+
+def compile_all(project: Project) -> dict[str, Compiled]:
+    """Every pipeline that compiles offline, disabled ones too."""
+    found = {stem: compile_pipeline(project, model)[0] for stem, model in project.pipelines.items()}
+    return {stem: compiled for stem, compiled in found.items() if compiled is not None}

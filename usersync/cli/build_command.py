@@ -44,6 +44,7 @@ def command(console: Console, /, select: tuple[str, ...], exclude: tuple[str, ..
     usersync build -s tag:daily        those with a tag
     """
     from usersync.build.run import BuildOptions, build
+    from usersync.build.selected import compile_all
     from usersync.diagnostics import NothingSelectedError
     from usersync.project.select import select as choose
     from usersync.report.artifacts import manifest, run_results, write_json
@@ -65,7 +66,8 @@ def command(console: Console, /, select: tuple[str, ...], exclude: tuple[str, ..
         console.note(error.diagnostics[0].message)
         return 0
     write_json(target / "run_results.json", run_results(outcome.result), console.secrets)
-    write_json(target / "manifest.json", manifest(project, outcome.compiled), console.secrets)
+    compiled = compile_all(project) | dict(outcome.compiled)
+    write_json(target / "manifest.json", manifest(project, compiled), console.secrets)
     for pipeline in outcome.result.pipelines:
         console.problems(pipeline.diagnostics)
     console.problems([test.diagnostic for test in outcome.result.tests if test.diagnostic])

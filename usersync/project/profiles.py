@@ -287,9 +287,15 @@ def _connections(output: _Entry) -> list[tuple[str, _Entry]]:
     entry = output.value.get("connections")
     if entry is None or entry.value is None:
         return []
+    seen: dict[str, str] = {}
     for name, where in _mapping(entry, "connections").keys.items():
-        if not NAME.match(name) or name.lower() in RESERVED_CONNECTIONS:
+        if name.lower() in RESERVED_CONNECTIONS:
+            raise _bad(f"{name!r} cannot be a connection's name", where, "usersync uses that name itself")
+        if not NAME.match(name):
             raise _bad(f"{name!r} cannot be a connection's name", where, "use letters, digits and underscores")
+        if name.lower() in seen:
+            raise _bad(f"connections {seen[name.lower()]!r} and {name!r} differ in case only", where)
+        seen[name.lower()] = name
     return list(entry.value.items())
 
 

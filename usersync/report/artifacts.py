@@ -39,6 +39,7 @@ def run_results(result: BuildResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "outcome": result.outcome.value,
         "exit_code": result.exit_code,
+        "written": result.written,
         "pipelines": [
             {
                 "pipeline": p.pipeline,
