@@ -17,7 +17,7 @@ PIPELINE_KEYS = [
     *("rejected", "duplicates", "seconds", "errors"),
 ]
 RESULT_KEYS = [
-    *("version", "usersync_version", "run_id", "started_at", "seconds", "outcome", "exit_code"),
+    *("version", "usersync_version", "run_id", "started_at", "seconds", "outcome", "exit_code", "written"),
     *("pipelines", "users", "tests", "warnings"),
 ]
 
