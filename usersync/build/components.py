@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from usersync.compile.sql import statements
-
-PACKAGE = "usersync.build"
+from usersync.build.statements import run
 
 
 def label_components(engine: duckdb.DuckDBPyConnection) -> None:
@@ -17,22 +15,17 @@ def label_components(engine: duckdb.DuckDBPyConnection) -> None:
     engine.execute("create or replace temp table labels (node bigint, root bigint)")
     edges, rounds = "temp.edges", 0
     while _any(engine, f"select 1 from {edges} limit 1"):
-        _run(engine, "hook", round=rounds, edges=edges)
+        run(engine, "hook", round=rounds, edges=edges)
         moved = _any(engine, "select 1 from temp.jumping limit 1")
         while moved:
-            _run(engine, "jump", round=rounds)
+            run(engine, "jump", round=rounds)
             moved = _any(engine, "select 1 from temp.jumped where moved limit 1")
-        _run(engine, "contract", round=rounds, edges=edges)
+        run(engine, "contract", round=rounds, edges=edges)
         edges, rounds = f"temp.edges{rounds}", rounds + 1
     for done in reversed(range(rounds)):
-        _run(engine, "compose", round=done)
+        run(engine, "compose", round=done)
         for table in ("parents", "roots", "edges"):
             engine.execute(f"drop table temp.{table}{done}")
-
-
-def _run(engine: duckdb.DuckDBPyConnection, name: str, **values: object) -> None:
-    for statement in statements(PACKAGE, name, **values):
-        engine.execute(statement)
 
 
 def _any(engine: duckdb.DuckDBPyConnection, sql: str) -> bool:

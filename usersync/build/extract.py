@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from usersync.build.components import PACKAGE
+from usersync.build.statements import PACKAGE
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import Compiled, extraction_sql
 from usersync.compile.projection import projection_sql, row_column

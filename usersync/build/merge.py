@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from usersync.build.components import PACKAGE
 from usersync.build.extract import Staged
+from usersync.build.statements import run
 from usersync.compile.conversions import leaf_values
-from usersync.compile.sql import literal, statements
+from usersync.compile.sql import literal
 from usersync.diagnostics import Diagnostic, GuardError, SourceError
 from usersync.project.model import Pipeline
 
@@ -30,7 +30,7 @@ class MergeCounts:
 
 def start_merge(engine: duckdb.DuckDBPyConnection) -> None:
     """Empties the delta of this build."""
-    _run(engine, "stage")
+    run(engine, "stage")
 
 
 def merge_pipeline(
@@ -45,7 +45,7 @@ def merge_pipeline(
     model = staged.compiled.model
     if model.max_rejected is not None and staged.rejected > model.max_rejected:
         raise SourceError(too_many_rejected(model, staged.rejected))
-    _run(
+    run(
         engine,
         "changes",
         pipeline=model.stem,
@@ -61,7 +61,7 @@ def merge_pipeline(
     counts = _counts(engine, staged)
     if not allow_deletes:
         _guard(engine, model, staged, counts)
-    _run(engine, "rejected", pipeline=model.stem, rows=staged.rows, run_id=run_id, full=staged.full)
+    run(engine, "rejected", pipeline=model.stem, rows=staged.rows, run_id=run_id, full=staged.full)
     return counts
 
 
@@ -119,14 +119,9 @@ def drop_pipeline(engine: duckdb.DuckDBPyConnection, model: Pipeline) -> None:
 
 def drop_orphans(engine: duckdb.DuckDBPyConnection, pipelines: list[str]) -> None:
     """Deletes the identities of pipelines that are not among these."""
-    _run(engine, "orphans", pipelines=pipelines)
+    run(engine, "orphans", pipelines=pipelines)
 
 
 def write_identities(engine: duckdb.DuckDBPyConnection) -> None:
     """Writes the delta to the warehouse's identities."""
-    _run(engine, "identities")
-
-
-def _run(engine: duckdb.DuckDBPyConnection, name: str, **values: object) -> None:
-    for statement in statements(PACKAGE, name, **values):
-        engine.execute(statement)
+    run(engine, "identities")

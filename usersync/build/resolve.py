@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from usersync.build.components import PACKAGE, label_components
-from usersync.compile.sql import ident, literal, statements, template
+from usersync.build.components import label_components
+from usersync.build.statements import PACKAGE, run
+from usersync.compile.sql import ident, literal, template
 from usersync.diagnostics import WarehouseError
 from usersync.project.model import Property, UserSchema
 from usersync.project.types import Kind
@@ -40,19 +41,14 @@ def resolve(engine: duckdb.DuckDBPyConnection, users: UserSchema, run_id: str, n
     """
     identifiers = [_identifier(users, path) for path in users.identifiers]
     for name in ("links", "edges"):
-        _run(engine, name, identifiers=identifiers, limit=users.max_identities_per_value)
+        run(engine, name, identifiers=identifiers, limit=users.max_identities_per_value)
     label_components(engine)
     leaves = [{"column": leaf.column, "golden": _golden(users, leaf)} for leaf in users.leaves]
-    _run(engine, "users", leaves=leaves, run_id=run_id, now=now)
+    run(engine, "users", leaves=leaves, run_id=run_id, now=now)
     problems = engine.execute(template(PACKAGE, "check")).fetchall()
     if problems:
         raise WarehouseError(f"a check of the warehouse failed, nothing was written: {problems[0][0]}")
     return _counts(engine, run_id)
-
-
-def _run(engine: duckdb.DuckDBPyConnection, name: str, **values: object) -> None:
-    for statement in statements(PACKAGE, name, **values):
-        engine.execute(statement)
 
 
 def _identifier(users: UserSchema, path: str) -> dict[str, object]:

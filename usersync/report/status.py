@@ -9,10 +9,9 @@ from typing import Any
 import duckdb
 
 from usersync.compile.sql import template
-from usersync.diagnostics import ConfigError
 from usersync.project.model import Pipeline, Project
-from usersync.sources.engine import engine_for
-from usersync.warehouse.store import attach_warehouse, require_tables, rows, warehouse_path
+from usersync.report.warehouse import reading
+from usersync.warehouse.store import rows
 
 PACKAGE = "usersync.report"
 SAMPLES = 3
@@ -53,11 +52,7 @@ def read_status(project: Project) -> tuple[PipelineStatus, ...]:
     Raises:
         WarehouseError: there is no warehouse, or another process holds it.
     """
-    if project.profile is None:
-        raise ConfigError("there is no profiles.yml")
-    with engine_for(project.root) as engine:
-        attach_warehouse(engine, warehouse_path(project.profile, project.root), read_only=True)
-        require_tables(engine)
+    with reading(project) as engine:
         found = {str(row[0]): row[1:] for row in rows(engine, template(PACKAGE, "status"))}
         rejected = _rejections(engine)
     return tuple(_status(model, found.get(stem), rejected.get(stem, [])) for stem, model in project.pipelines.items())
@@ -111,9 +106,5 @@ def read_runs(project: Project, limit: int) -> tuple[Run, ...]:
     Raises:
         WarehouseError: there is no warehouse, or another process holds it.
     """
-    if project.profile is None:
-        raise ConfigError("there is no profiles.yml")
-    with engine_for(project.root) as engine:
-        attach_warehouse(engine, warehouse_path(project.profile, project.root), read_only=True)
-        require_tables(engine)
+    with reading(project) as engine:
         return tuple(Run(*row) for row in rows(engine, template(PACKAGE, "runs", limit=limit)))

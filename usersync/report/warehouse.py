@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import duckdb
 
 from usersync.compile.sql import ident
 from usersync.diagnostics import ConfigError
@@ -28,17 +32,29 @@ class Rows:
     total: int
 
 
-def read_table(project: Project, name: str, limit: int | None) -> Rows:
-    """The first rows of a table of the warehouse.
+@contextmanager
+def reading(project: Project) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse of a project, attached read-only.
 
     Raises:
         WarehouseError: there is no warehouse, or another process holds it.
+        ConfigError: there are no profiles, or no users yet.
     """
     if project.profile is None:
         raise ConfigError("there is no profiles.yml")
     with engine_for(project.root) as engine:
         attach_warehouse(engine, warehouse_path(project.profile, project.root), read_only=True)
         require_tables(engine)
+        yield engine
+
+
+def read_table(project: Project, name: str, limit: int | None) -> Rows:
+    """The first rows of a table of the warehouse.
+
+    Raises:
+        WarehouseError: there is no warehouse, or another process holds it.
+    """
+    with reading(project) as engine:
         described = rows(engine, f"describe {ident(name)}")
         listed = ", ".join(_shown(str(column), str(kind)) for column, kind, *_ in described)
         bound = f" limit {limit}" if limit is not None else ""
