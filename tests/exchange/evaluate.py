@@ -107,9 +107,8 @@ def run(translation: Translation, columns: WireType, row: dict[str, Any], destin
     kind = engine().execute(f"describe select ({tree}) as c from {staged}").fetchall()[0][1]
     sql = projection_sql(compiled, staged, types, (source_type(str(kind)),), NOW)
     leaves = ", ".join(ident(leaf.column) for leaf in prop.leaves)
-    found = engine().execute(
-        f'select "rejected reason", to_json({{{_struct(prop)}}})::varchar from (select *, {leaves} from ({sql})) where identity_id = 1'
-    )
+    shown = f'"rejected reason", to_json({{{_struct(prop)}}})::varchar'
+    found = engine().execute(f"select {shown} from (select *, {leaves} from ({sql})) where identity_id = 1")
     reason, value = found.fetchall()[0]
     if reason is not None:
         raise RowFailsError(reason)

@@ -80,8 +80,7 @@ def value_of(given: str, source: SourceType, target: PropertyType, depth: int = 
 
 def _from_loose(given: str, source: SourceType, target: PropertyType, depth: int) -> Value | None:
     """Text of a type that it may not fit: nothing comes of what does not."""
-    fitting = f"try_cast({given} as {source.natural})"
-    found = value_of(fitting, source_type(source.natural or ""), target, depth)
+    found = value_of(source.computable(given, "try_cast"), source_type(source.natural or ""), target, depth)
     return Value(f"{given} <> ''", found.value) if found else None
 
 

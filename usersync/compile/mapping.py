@@ -91,7 +91,8 @@ def computed(tree: exp.Expr, types: Mapping[str, SourceType]) -> exp.Expr:
     for column in list(found.find_all(exp.Column)):
         kind = types.get(_root(column).lower())
         if kind and kind.natural and not isinstance(column.parent, exp.Is):
-            column.replace(exp.cast(column.copy(), kind.natural, dialect=DIALECT))
+            number = kind.computable(column.sql(dialect=DIALECT), "cast")
+            column.replace(sqlglot.parse_one(number, read=DIALECT))
     return found
 
 

@@ -111,10 +111,10 @@ class _Names:
         stars = [s for s in tree.find_all(exp.Star) if not isinstance(s.parent, exp.Count)]
         if stars:
             self._of_any = self._of_any.union(*self._of_alias.values())
-        top = used is None and bool(stars)
+        top = used is None and any(e.is_star for e in tree.selects)
         whole = bool(stars) and (top or _counts_whole_rows(tree) or not all(map(_plain_star, stars)))
-        natural = any(join.method for join in tree.find_all(exp.Join))
-        self._all = whole or natural or bool(self._of_any - _explained(tree, known))
+        matched = any(join.method for join in tree.find_all(exp.Join)) or any(tree.find_all(exp.Columns))
+        self._all = whole or matched or bool(self._of_any - _explained(tree, known))
 
     def used(self, table: exp.Table, columns: Columns) -> list[str]:
         """The columns of a table that the query may speak of; all of them in doubt."""
@@ -233,8 +233,8 @@ class _Exact:
 
 def _has_odd_star(query: exp.Select) -> bool:
     """Whether stars stand for anything else than all columns of one source."""
-    stars = [e for e in query.expressions if e.is_star]
-    changed = any(not bare_star(star) for e in stars for star in e.find_all(exp.Star))
+    stars = [e for e in query.expressions if e.is_star or e.find(exp.Columns)]
+    changed = any(not bare_star(star) for e in stars for star in e.find_all(exp.Star, exp.Columns))
     return changed or len(stars) > 1 or (bool(stars) and len(origins(query)) > 1)
 
 

@@ -139,7 +139,7 @@ class Reach:
             return True
         starred = [e for e in query.expressions if e.is_star]
         found = [self._has(origin, name) for origin in origins(query)] if starred else []
-        if any(isinstance(e, exp.Star) and not bare_star(e) for e in starred):
+        if not all(map(bare_star, starred)):
             return None
         return any(found) if True in found or None not in found else None
 
@@ -151,14 +151,15 @@ def _conjuncts(where: exp.Expr | None) -> list[exp.Expr]:
 
 
 def bare_star(node: exp.Expr) -> bool:
-    return not any(node.args.get(part) for part in ("except_", "replace", "rename", "except"))
+    """Whether a star stands for all columns, by their own names."""
+    return isinstance(node, exp.Star) and not any(node.args.get(part) for part in ("except_", "replace", "rename"))
 
 
 def _through(condition: exp.Expr, query: exp.Select) -> exp.Expr | None:
     """A condition on a query's columns as one on what the query reads; None where a column is computed."""
     outputs = {e.alias_or_name.lower(): e.unalias() for e in query.expressions if not e.is_star}
     starred = any(e.is_star for e in query.expressions)
-    if any(e.is_star and not (isinstance(e, exp.Star) and bare_star(e)) for e in query.expressions):
+    if any(e.is_star and not bare_star(e) for e in query.expressions):
         return None
     moved = exp.paren(condition)
     for column in list(moved.find_all(exp.Column)):

@@ -97,7 +97,7 @@ def _postgres_array(column: SourceColumn) -> Reading | None:
     match column.type:
         case "numeric":
             kind = numeric_type(column.precision, column.scale, array=True)
-            return Reading("{}::text[]", f"try_cast({{}} as {kind.natural})", kind)
+            return Reading("{}::text[]", kind.computable("{0}", "try_cast"), kind)
         case "json" | "jsonb":
             return Reading("{}::text[]", "{}::json[]")
         case "inet":
@@ -109,7 +109,7 @@ def _numeric(column: SourceColumn, server: str) -> Reading:
     """A number read as its text, which DuckDB's decimals and doubles cannot always hold."""
     kind = numeric_type(column.precision, column.scale)
     bounded = Comparable.DECIMAL if (kind.natural or "").startswith("DECIMAL") else None
-    return Reading(server, f"try_cast({{}} as {kind.natural})", kind, bounded, same_nulls=False)
+    return Reading(server, kind.computable("{0}", "try_cast"), kind, bounded, same_nulls=False)
 
 
 _CHARACTERS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set")
@@ -134,7 +134,9 @@ def _mysql(column: SourceColumn) -> Reading | None:
         case "decimal" if (column.precision or 0) > MAX_PRECISION:
             return _numeric(column, _AS_CHARACTERS)
         case "decimal":
-            return Reading(comparable=Comparable.DECIMAL)
+            # Of an unsigned one the scanner takes a digit away.
+            value = f"{{}}::decimal({column.precision}, {column.scale})"
+            return Reading(_AS_CHARACTERS, value, comparable=Comparable.DECIMAL)
         case "bit" if column.precision == 1:
             return Reading()
         case "bit":
@@ -163,7 +165,8 @@ def _sqlite(column: SourceColumn) -> Reading:
             server = _SQLITE_TEXT
         case _:
             return Reading(_SQLITE_TEXT)
-    return Reading(server, f"try_cast({{}} as {column.type})", loose_type(column.type), same_nulls=False)
+    kind = loose_type(column.type)
+    return Reading(server, kind.computable("{0}", "try_cast"), kind, same_nulls=False)
 
 
 _SERVERS: Mapping[str, Callable[[SourceColumn], Reading | None]] = {

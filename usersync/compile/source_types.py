@@ -90,6 +90,17 @@ class SourceType:
         """Whether it is text that may not be of the type that it is meant to be."""
         return self.natural is not None and self.family not in {Family.NUMERIC, Family.ARRAY}
 
+    def computable(self, given: str, cast: str) -> str:
+        """SQL of a value in the type in which expressions compute with it.
+
+        Args:
+            given: The value as it arrives.
+            cast: `cast`, which fails where it does not fit, or `try_cast`, which makes it null.
+        """
+        # As a whole number DuckDB would take 1.5 for 2.
+        text = f"if(contains({given}, '.'), '?', {given})" if self.natural == "BIGINT" else given
+        return f"{cast}({text} as {self.natural})"
+
     def __str__(self) -> str:
         return self.name if self.natural is None else _SPOKEN.get(self.natural, self.natural)
 

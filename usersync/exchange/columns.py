@@ -159,8 +159,7 @@ def _limits(kind: WireType) -> tuple[object, object]:
 def _of_elements(given: str, container: str, element: WireType) -> Iterator[str]:
     """None of the elements may break a condition of theirs."""
     least, most = _limits(element)
-    broken = [f"length(e) > {element.max_length}"] if element.max_length is not None else []
-    broken += [f"strlen(e) > {element.max_bytes}"] if element.max_bytes is not None else []
+    broken = [f"strlen(e) > {element.max_bytes}"] if element.max_bytes is not None else []
     broken += [f"regexp_matches(e, {literal(element.pattern)}) = false"] if element.pattern else []
     broken += ["isfinite(e) = false"] if element.real else []
     broken += [f"e < {least}"] if least is not None else []

@@ -21,16 +21,23 @@ class Compiler:
 
     compile: Callable[[Node, WireType | None], Term]
     nullable: Callable[[Node], bool]
+    varies: bool
+    """Whether the whole expression uses a column."""
 
     def argument(self, node: Node, kind: WireType, what: str) -> Term:
         """An argument as a type."""
         term = self.compile(node, kind)
         fits(term, kind, node.offset, f" for {what}")
-        found = become(term, kind)
-        if not any(paths(node)) and not computes(found.sql):
-            # DuckDB would raise what fails for every row at once, and take the whole pipeline with it.
-            raise ExpressionError("type", f"what is given for {what} fails for every row", node.offset)
-        return found
+        return self.sure(node, become(term, kind))
+
+    def sure(self, node: Node, term: Term) -> Term:
+        """A part, refused if it uses no column and fails, in an expression that does use columns.
+
+        DuckDB would raise what fails for every row while it plans, and take the whole pipeline with it.
+        """
+        if self.varies and not term.is_constant and not any(paths(node)) and not computes(term.sql):
+            raise ExpressionError("type", "this fails for every row", node.offset)
+        return term
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def _not(compiler: Compiler, node: Call, _: WireType | None) -> Term:
 
 def _eq(compiler: Compiler, node: Call, _: WireType | None) -> Term:
     """Equal once the first is converted to the type of the second; what does not convert is not equal."""
-    left, right = (compiler.compile(arg, None) for arg in node.args)
+    left, right = (compiler.sure(arg, compiler.compile(arg, None)) for arg in node.args)
     if left.type is None or right.type is None:
         return typed("null::boolean", BOOLEAN)
     for one, other in ((left, right.type), (right, left.type)):
@@ -121,16 +121,18 @@ def _if(compiler: Compiler, node: Call, target: WireType | None) -> Term:
 def _coalesce(compiler: Compiler, node: Call, target: WireType | None) -> Term:
     pairs, shown = _unified(compiler, node.args, target)
     pairs = [(was, now) for was, now in pairs if not was.null]
+    # Nothing behind a constant is ever reached.
+    reached = next((index + 1 for index, (was, _) in enumerate(pairs) if was.is_constant), len(pairs))
+    pairs = pairs[:reached]
     if len(pairs) <= 1:
-        return replace(shown, checked=False)
+        return replace(pairs[0][1], checked=False) if pairs else NULL
     if all(was.sql == now.sql or (now.type and keeps_null(was, now.type)) for was, now in pairs):
         return _chosen(shown, call("coalesce", *(now.sql for _, now in pairs)))
     # What is empty or JSON null is not passed over, though it is null once converted.
     cases = [
         f"else {now.sql}" if was.is_constant else f"when {was.operand} is not null then {now.sql}" for was, now in pairs
     ]
-    reached = next((index for index, (was, _) in enumerate(pairs) if was.is_constant), len(cases)) + 1
-    return _chosen(shown, f"case {' '.join(cases[:reached])} end")
+    return _chosen(shown, f"case {' '.join(cases)} end")
 
 
 def _chosen(like: Term, sql: str) -> Term:
@@ -140,7 +142,7 @@ def _chosen(like: Term, sql: str) -> Term:
 
 def _unified(compiler: Compiler, args: Sequence[Node], target: WireType | None) -> tuple[list[tuple[Term, Term]], Term]:
     """Arguments that may stand for one another, as they are and in one type; and one of the latter that is not null."""
-    terms = [compiler.compile(arg, target) for arg in args]
+    terms = [compiler.sure(arg, compiler.compile(arg, target)) for arg in args]
     if target is not None:
         for arg, term in zip(args, terms, strict=True):
             fits(term, target, arg.offset)
@@ -212,8 +214,8 @@ def _position(compiler: Compiler, node: Node) -> Term:
     if term.constant is not None:
         return constant_term(Decimal(converted(term.constant, INT32) or "0"))
     if term.source.family is Family.DECIMAL:
-        return typed(f"round({term.sql})::integer", INT32)
-    return become(term, INT32)
+        return compiler.sure(node, typed(f"round({term.sql})::integer", INT32))
+    return compiler.sure(node, become(term, INT32))
 
 
 def _len(compiler: Compiler, node: Call, _: WireType | None) -> Term:
@@ -228,9 +230,10 @@ def _len(compiler: Compiler, node: Call, _: WireType | None) -> Term:
             return typed(" + ".join(fields), INT32, atom=False)
         case Family.TIMESTAMP:
             return typed(f"if({term.operand} is null, 0, 20)", INT32)
-        case Family.ARRAY | Family.MAP:
-            function = "len" if term.source.family is Family.ARRAY else "cardinality"
-            return typed(f"coalesce({function}({term.sql}), 0)", INT32)
+        case Family.ARRAY:
+            return typed(f"coalesce(len({term.sql}), 0)", INT32)
+        case Family.MAP:
+            return typed(f"coalesce(cardinality({term.sql})::bigint, 0)", INT32)
     return typed(f"coalesce(length({as_text(term).sql}), 0)", INT32)
 
 

@@ -202,12 +202,13 @@ class _Importer:
         self.no_clash(columns)
         if not columns and not fields:
             return {}
-        text = (self.root / USERS).read_bytes().decode("utf-8-sig")
-        changed = extended(text, columns, fields)
+        text = (self.root / USERS).read_bytes().decode()
+        body = text.removeprefix("\ufeff")
+        changed = extended(body, columns, fields)
         if changed is None:
             wanted = ", ".join([column_sql(c, nulls=True)[0] for c in columns] + [f.prop.name for f in fields])
             raise ConfigError(f"{USERS} is written in a way that cannot be extended: add to it yourself: {wanted}")
-        return {USERS: changed}
+        return {USERS: text[: len(text) - len(body)] + changed}
 
     def missing(self, prop: WireProperty, path: str) -> Iterator[Field]:
         """Fields that existing structs lack; a note where an existing property is of another type."""

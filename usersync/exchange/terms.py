@@ -116,9 +116,13 @@ def conversion(term: Term, target: WireType) -> ConvertedValue | None:
     """The conversion of a term to a type; None when there can be none."""
     given = zoneless(term)
     found = value_of(given, term.source, property_type(bare(target)))
-    if found is None or term.source != _TEXT:
-        return found
-    return replace(found, value=found.value.replace(f"({given}::varchar", f"({given}"))
+    if found is None:
+        return None
+    # sqlglot would make an arrow of it, which is a lambda among the arguments of a function.
+    sql = found.value.replace(" json_extract(", " main.json_extract(").replace("(json_extract(", "(main.json_extract(")
+    if term.source == _TEXT:
+        sql = sql.replace(f"({given}::varchar", f"({given}")
+    return replace(found, value=sql)
 
 
 def zoneless(term: Term) -> str:

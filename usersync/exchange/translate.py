@@ -11,7 +11,7 @@ from usersync.compile.sql import literal
 from usersync.exchange import functions
 from usersync.exchange.columns import property_type
 from usersync.exchange.compiler import Compiler
-from usersync.exchange.constants import converted, plain
+from usersync.exchange.constants import computes, converted, plain
 from usersync.exchange.grammar import Call, Concat, Constant, Node, Path, Step, parse_expression, paths
 from usersync.exchange.names import name
 from usersync.exchange.problems import ExpressionError
@@ -41,11 +41,14 @@ def translate(text: str, columns: WireType, destination: WireType) -> Translatio
     node = parse_expression(text)
     read = tuple(dict.fromkeys(_in_path(path, columns) for path in paths(node)))
     try:
-        term = _Translator(columns).compile(node, destination)
+        term = _Translator(columns, bool(read)).compile(node, destination)
     except RecursionError:
         raise ExpressionError("parse", "nested too deeply") from None
     fits(term, destination, 0)
-    return Translation(_final(term, destination), read)
+    sql = _arrow(node, columns) or _final(term, destination)
+    if not read and not computes(sql):
+        sql = f"stage.must(null::{property_type(destination).stored}, true)"
+    return Translation(sql, read)
 
 
 def _final(term: Term, destination: WireType) -> str:
@@ -82,8 +85,8 @@ def _column(path: Path, columns: WireType) -> WireProperty:
 class _Translator:
     """Goes down a tree with the type that each part is to become; None where any will do."""
 
-    def __init__(self, columns: WireType) -> None:
-        self.columns = columns
+    def __init__(self, columns: WireType, varies: bool) -> None:
+        self.columns, self.varies = columns, varies
 
     def compile(self, node: Node, target: WireType | None) -> Term:
         match node:
@@ -99,8 +102,8 @@ class _Translator:
         function = functions.FUNCTIONS[node.name]
         if not function.least <= len(node.args) <= function.most:
             raise ExpressionError("type", f"{node.name}() takes {function.arity} arguments", node.offset)
-        compiler = Compiler(self.compile, self.nullable)
-        return function.compile(compiler, node, target)
+        compiler = Compiler(self.compile, self.nullable, self.varies)
+        return compiler.sure(node, function.compile(compiler, node, target))
 
     def nullable(self, node: Node) -> bool:
         """Whether a part is a path, nothing more, and may be null."""
@@ -158,9 +161,15 @@ def _field(term: Term, kind: WireType, step: Step) -> Term:
 
 
 def _json_member(term: Term, step: Step) -> Term:
-    if not step.optional:
-        return typed(call("stage.json_member", term.sql, literal(step.name)), JSON, path=True)
-    if not _JSON_NAME.match(step.name):
-        return typed(call("stage.json_member_if_any", term.sql, literal(step.name)), JSON, path=True)
-    written = step.name if NAME.match(step.name) else f'"{step.name}"'
-    return typed(f"{term.operand} -> {literal(f'$.{written}')}", JSON, path=True, atom=False)
+    function = "stage.json_member_if_any" if step.optional else "stage.json_member"
+    return typed(call(function, term.sql, literal(step.name)), JSON, path=True)
+
+
+def _arrow(node: Node, columns: WireType) -> str | None:
+    """DuckDB's own way to a member of a JSON column, where no step on it fails a row; not among function arguments."""
+    if not isinstance(node, Path) or not node.steps or _column(node, columns).type.kind != "json":
+        return None
+    if not all(step.optional and _JSON_NAME.match(step.name) for step in node.steps):
+        return None
+    names = (f".{step.name}" if NAME.match(step.name) else f'."{step.name}"' for step in node.steps)
+    return f"{name(node.column)} -> {literal('$' + ''.join(names))}"

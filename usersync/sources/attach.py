@@ -124,6 +124,7 @@ def source_error(connection: Connection, error: duckdb.Error, *, stage: str = "c
         "",
         text,
     )
+    text = re.sub(r'^Failed to \w+ (COPY|query|MySQL query) ".*": (ERROR:\s+)?', "", text, flags=re.DOTALL)
     text = re.sub(r"\n\s*(LINE \d+:.*|.*\^\s*)$", "", text, flags=re.DOTALL)
     text = " ".join(line.strip() for line in text.splitlines() if line.strip())
     return SourceError(f"connection {connection.name!r} ({describe(connection)}): {stage}: {text}", hint=_hint(text))

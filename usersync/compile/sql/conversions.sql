@@ -41,7 +41,7 @@ create or replace macro stage.json_present(j) as j is not null and json_type(j) 
 create or replace macro stage.json_string(j) as if(json_type(j) = 'VARCHAR', json_extract_string(j, '$'), null);
 
 create or replace macro stage.json_number(j) as
-    if(json_type(j) in ('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT', 'UHUGEINT', 'DECIMAL'), trim(j::varchar), null);
+    if(list_contains(['BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT', 'UHUGEINT', 'DECIMAL'], json_type(j)), trim(j::varchar), null);
 
 create or replace macro stage.json_whole(j) as
     case when regexp_full_match(stage.json_number(j), '-?[0-9]+(\.0+)?') then split_part(stage.json_number(j), '.', 1) end;

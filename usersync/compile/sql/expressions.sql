@@ -46,7 +46,7 @@ create or replace macro stage.json_part(j) as
 create or replace macro stage.json_length(j) as coalesce(
     case json_type(j)
         when 'OBJECT' then len(json_keys(j))
-        when 'ARRAY' then json_array_length(j)
+        when 'ARRAY' then json_array_length(j)::bigint
         else length(stage.json_text(j))
     end,
     0
