@@ -45,3 +45,22 @@ def test_an_element_that_is_too_long_takes_its_array_with_it(files: Workspace) -
     files.build()
     assert rejected(files) == [("2", "is not a valid varchar(3)[]")]
     assert files.rows("select tags from identities") == [(["abc", "d"],)]
+
+
+def test_a_failing_cast_in_a_long_list_rejects_its_row_only(files: Workspace) -> None:
+    files.users("known boolean")
+    files.write("a.csv", "id,n\n1,3\n2,x\n3,9\n")
+    mapping = {"known": "cast(n as integer) in (1, 2, 3, 4, 5, 6, 7)"}
+    files.model("a", "select id, n from 'a.csv'", connection="lake", user_id="id", mapping=mapping)
+    files.build()
+    assert rejected(files) == [("2", "its expression fails")]
+    assert files.rows("select identity_id, known from identities order by 1") == [("1", True), ("3", False)]
+
+
+def test_a_bare_null_fits_every_property(files: Workspace) -> None:
+    files.users("a boolean, b varchar[], c uuid")
+    files.write("a.csv", "id\n1\n")
+    mapping = {"a": "null", "b": "null", "c": "null"}
+    files.model("a", "select id from 'a.csv'", connection="lake", user_id="id", mapping=mapping)
+    files.build()
+    assert files.rows("select a, b, c from identities") == [(None, None, None)]

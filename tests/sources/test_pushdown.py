@@ -100,10 +100,12 @@ def received(workspace: Workspace, store: Store) -> Iterator[list[str]]:
             texts = re.findall(rb'\((select [^\0]*?"people"[^\0]*?)\) AS __unnamed_subquery[^\0]*?TO STDOUT', wire.sent)
             found += [text.decode() for text in texts]
         return
+    [(start, output)] = store.database.execute("select now(6), @@global.log_output")
     store.execute("set global log_output = 'TABLE'; set global general_log = on")
-    (start,) = store.database.execute("select now(6)")[0]
-    yield found
-    store.execute("set global general_log = off")
+    try:
+        yield found
+    finally:
+        store.execute(f"set global general_log = off; set global log_output = '{output}'")
     like = f"select %`{store.database.database}`.`people`%"
     rows = store.database.execute(
         "select argument from mysql.general_log where command_type = 'Execute' "

@@ -32,6 +32,8 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
     config |= {key: str(value) for key, value in (options or {}).items() if key in _OPTIONS}
     engine = duckdb.connect(":memory:", config=config)
     engine.execute("set global TimeZone = 'UTC'")
+    # A long IN list becomes a join, which is computed outside the try() of a mapping that may fail.
+    engine.execute("set global disabled_optimizers = 'in_clause'")
     engine.execute(f"attach ':memory:' as {STAGE}")
     for functions in ("functions", "conversions", "expressions"):
         engine.execute(template("usersync.compile", functions))

@@ -125,10 +125,15 @@ def expression_types(
         rows = engine.execute(f"describe select {listed} from (select {columns})").fetchall()
     except duckdb.Error:
         raise ConfigError(_unbindable(engine, compiled, trees, columns)) from None
-    return tuple(
-        kind if (kind := kinds.get((bare_column(tree) or "").lower())) and kind.natural else source_type(str(row[1]))
-        for tree, row in zip(trees, rows, strict=True)
-    )
+    return tuple(_expression_type(tree, kinds, str(row[1])) for tree, row in zip(trees, rows, strict=True))
+
+
+def _expression_type(tree: exp.Expr, kinds: Mapping[str, SourceType], described: str) -> SourceType:
+    if isinstance(tree, exp.Null):
+        # DuckDB takes a bare null for a number; here it fits every property.
+        return source_type('"NULL"')
+    kind = kinds.get((bare_column(tree) or "").lower())
+    return kind if kind and kind.natural else source_type(described)
 
 
 def _unbindable(
