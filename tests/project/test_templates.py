@@ -6,10 +6,11 @@ from tests.marks import marked, place
 from tests.pairs import normal
 from tests.support import Workspace
 from usersync.compile.query import parse_query
-from usersync.diagnostics import ConfigError, Diagnostic
+from usersync.diagnostics import ConfigError, Diagnostic, SourceFile
 from usersync.lint.run import lint
 from usersync.project.load import Settings, load_project
 from usersync.project.render import render_model
+from usersync.project.templates import Library, render
 
 CONFIG = "{{ config(connection = 'crm', user_id = 'id') }}\n"
 MACROS = """\
@@ -384,3 +385,25 @@ def test_the_cursor_reaches_into_views(project: Workspace) -> None:
     loaded = project.load()
     query, _ = parse_query(render_model(loaded, loaded.models["m"], incremental=True), "duckdb")
     assert len(query.placeholders) == 1
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{% if a == 'pg' and not (b in ['x']) %}yes{% endif %}", "yes"),
+        ("{{ 1 < b < 4 }}", "True"),
+        ("{{ 'x' if a != 'pg' else 'y' }}", "y"),
+        ("{% for k, v in {'m': 1, 'n': 0}.items() if v > 0 %}{{ k }}{% endfor %}", "m"),
+        ("{{ [1, 2, 3] | select('>', 1) | join(',') }}", "2,3"),
+    ],
+)
+def test_comparisons_render(template: str, text: str) -> None:
+    assert render(SourceFile("m.sql", template), Library(), {"a": "pg", "b": 3}).sql == text
+
+
+def test_a_name_in_a_comparison_is_placed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        render(SourceFile("m.sql", "a\n{% if 1 == nope %}{% endif %}"), Library(), {})
+    [problem] = caught.value.diagnostics
+    assert problem.location
+    assert (problem.code, problem.location.line, problem.location.column) == ("US003", 2, 12)

@@ -127,10 +127,11 @@ def parse(file: SourceFile) -> nodes.Template:
 
 def _start(node: nodes.Node) -> int:
     """Gives every expression the offset of its first character: Jinja has that of an operator, bracket or dot."""
-    first = min([node.lineno, *map(_start, node.iter_child_nodes())])
-    if isinstance(node, nodes.Expr):
+    # An operand of a comparison has no place of its own, only what it holds.
+    places = [node.lineno, *map(_start, node.iter_child_nodes())]
+    first = min((place for place in places if place is not None), default=0)
+    if node.lineno is None or isinstance(node, nodes.Expr):
         node.lineno = first
-        return first
     return node.lineno
 
 
