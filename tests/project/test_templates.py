@@ -138,7 +138,7 @@ def test_a_macro_that_calls_itself_is_an_error_not_a_crash(project: Workspace) -
         ("select {{ 'id' }}, {{ »nope }} from t", None),
         ("select id\nfrom t\nwhere a = {{ »nope }}\n  and b = 1", None),
         ("select {{ »confg }}", "did you mean 'config'?"),
-        ("select {{ »'a' ~ nope }}", None),
+        ("select {{ 'a' ~ »nope }}", None),
     ],
 )
 def test_an_undefined_name_is_placed_and_guessed(project: Workspace, query: str, hint: str | None) -> None:

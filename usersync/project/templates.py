@@ -293,7 +293,8 @@ def _guarded(file: SourceFile, renderer: _Renderer) -> str:
         name = _UNDEFINED.search(message)
         known = [*renderer.context, *ENVIRONMENT.globals]
         hint = did_you_mean(name[1], known) if name else None
-        raise ConfigError(Diagnostic("US003", f"template: {message}", _place(error, file), hint)) from None
+        where = _name_place(file, name[1] if name else "", _offset(error, file))
+        raise ConfigError(Diagnostic("US003", f"template: {message}", where, hint)) from None
     except TemplateNotFound as error:
         message, hint = (
             f"template: there is no template {error.name!r} to load",
@@ -308,10 +309,20 @@ def _guarded(file: SourceFile, renderer: _Renderer) -> str:
 
 
 def _place(error: BaseException, file: SourceFile) -> Location:
-    """Where in a template an error was raised: the innermost frame of the template's own."""
+    return file.location(_offset(error, file))
+
+
+def _offset(error: BaseException, file: SourceFile) -> int:
+    """Where in a template an error was raised: in the innermost frame of the template's own."""
     place, frame = 0, error.__traceback__
     while frame is not None:
         if frame.tb_frame.f_code.co_filename == file.path:
             place = frame.tb_lineno
         frame = frame.tb_next
-    return file.location(place)
+    return place
+
+
+def _name_place(file: SourceFile, name: str, start: int) -> Location:
+    """The first use of a name from an offset on: frames know the statement only."""
+    uses = (node.lineno for node in parse(file).find_all(nodes.Name) if node.name == name and node.lineno >= start)
+    return file.location(min(uses, default=start))
