@@ -9,7 +9,7 @@ import duckdb
 
 from usersync.build.extract import Staged
 from usersync.build.statements import run
-from usersync.compile.conversions import leaf_values
+from usersync.compile.limits import leaf_values
 from usersync.compile.sql import literal
 from usersync.diagnostics import Diagnostic, GuardError, SourceError
 from usersync.project.model import Pipeline

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from usersync.compile.conversions import alias, convert, leaf_values
+from usersync.compile.conversions import convert
+from usersync.compile.limits import alias, leaf_values
 from usersync.compile.mapping import computed, may_fail
 from usersync.compile.pipeline import UNKNOWN, Compiled, impossible
 from usersync.compile.source_types import Family, SourceType

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from usersync.compile.conversions import Value as ConvertedValue
 from usersync.compile.conversions import value_of
+from usersync.compile.scalars import Value as ConvertedValue
 from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.exchange.columns import bare, column_type, property_type
 from usersync.exchange.constants import Value, constant_sql, converted, type_of
