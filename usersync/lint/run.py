@@ -38,8 +38,3 @@ def lint(project: Project, files: Iterable[str] | None = None) -> list[Diagnosti
 
 def _wanted(finding: Diagnostic, files: set[str] | None) -> bool:
     return files is None or finding.location is None or finding.location.file in files
-
-
-def rule_name(code: str) -> str:
-    """A code with its rule's name, for people."""
-    return f"{code} {RULES[code].name}" if code in RULES else code
