@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -325,3 +326,16 @@ def test_a_file_that_another_process_writes(workspace: Workspace) -> None:
         [error] = pipeline_of(workspace.build(expect=1), "p")["errors"]
     assert "connection 'it' (duckdb at source/it.duckdb): cannot connect: " in error["message"]
     assert error["hint"] == "another process has the file open for writing"
+
+
+def test_a_mysql_server_that_never_greets_is_given_up(workspace: Workspace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        options = {"type": "mysql", "host": "127.0.0.1", "port": port, "database": "d", "connect_timeout": 1}
+        workspace.profile({"shop": options})
+        workspace.users("email text")
+        workspace.model("shop", "select id, email from t", connection="shop", user_id="id")
+        outcome = workspace.run("build")
+    assert outcome.exit_code == 1
+    assert f"connection 'shop' (mysql at 127.0.0.1:{port}/d): cannot connect: timeout expired" in outcome.stderr
+    assert "hint: is the host in profiles.yml right" in outcome.stderr

@@ -18,6 +18,7 @@ from usersync.project.templates import Library, parse
 
 MODELS = "models"
 USERS = "models/users.sql"
+OVERRIDES = "models/overrides.csv"
 RECORDED = "models/sources"
 
 
@@ -56,6 +57,9 @@ def load_project(settings: Settings, *, lenient: bool = False, overlay: Mapping[
         hint = "make one with `usersync init`, or name its folder with --project-dir"
         raise ConfigError(f"there is no project in {root}: no folder {MODELS}/", hint=hint)
     problems: list[Diagnostic] = []
+    if (root / OVERRIDES).exists():
+        hint = "builds would ignore its decisions: remove it until a version applies it"
+        problems.append(Diagnostic("overrides", f"{OVERRIDES} is not applied yet", None, hint))
     library = _library(root, problems)
     users = _users(files, library, profile, settings.vars, problems)
     models = _models(files, problems)

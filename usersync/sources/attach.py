@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ _POSTGRES_OPTIONS: Mapping[str, Any] = {"pg_use_ctid_scan": False}
 
 DEFAULT_CONNECT_TIMEOUT = 10
 """Seconds."""
+MYSQL_PORT = 3306
 
 _SECRET_KEYS = ("host", "port", "database", "user", "password")
 
@@ -60,6 +62,7 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
         case "postgres":
             _server(engine, connection, _POSTGRES_OPTIONS, _postgres_parameters(connection.options))
         case _:
+            _greeted(connection)
             _server(engine, connection, _MYSQL_OPTIONS, "")
     return Source(connection, read_tables(engine, connection))
 
@@ -94,6 +97,27 @@ def _server(
         f"attach {literal(parameters)} as {ident(connection.name)} "
         f"(type {connection.type}, secret {secret}, read_only)",
     )
+
+
+def _greeted(connection: Connection) -> None:
+    """Waits for the greeting of a MySQL server as long as `connect_timeout` says: its client would wait for ever.
+
+    Raises:
+        SourceError: nobody greets in time. All other troubles are left to the client, whose words are better.
+    """
+    options = connection.options
+    if "host" not in options:
+        return
+    seconds = options.get("connect_timeout", DEFAULT_CONNECT_TIMEOUT)
+    try:
+        address = (str(options["host"]), options.get("port", MYSQL_PORT))
+        with socket.create_connection(address, timeout=seconds) as server:
+            server.recv(1)
+    except TimeoutError:
+        message = f"connection {connection.name!r} ({describe(connection)}): cannot connect: timeout expired"
+        raise SourceError(message, hint=_hint("timeout expired")) from None
+    except OSError:
+        return
 
 
 def _postgres_parameters(options: Mapping[str, Any]) -> str:
