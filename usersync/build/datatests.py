@@ -13,6 +13,7 @@ from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.load import read_file
 from usersync.project.model import Project
 from usersync.project.render import render_users
+from usersync.sources.engine import reason_of
 
 FOLDER = "tests"
 
@@ -36,7 +37,7 @@ def _run(engine: duckdb.DuckDBPyConnection, project: Project, path: Path) -> Tes
     except ConfigError as error:
         return TestResult(path.stem, 1, error.diagnostics[0])
     except duckdb.Error as error:
-        message = str(error).splitlines()[0].split("Error: ", 1)[-1]
+        message = reason_of(error)
         return TestResult(path.stem, 1, Diagnostic("test", f"test {path.stem}: {message}", file.location(0)))
     failures = row[0] if row else 0
     if not failures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
@@ -17,6 +17,7 @@ from usersync.compile.sql import ident, literal, template
 from usersync.compile.times import parsed
 from usersync.diagnostics import WarehouseError
 from usersync.project.model import Pipeline, Source
+from usersync.sources.engine import reason_of
 from usersync.sources.inspect import Inspected, inspect
 from usersync.sources.misfits import misfits_as_text, reading_error
 
@@ -53,7 +54,6 @@ def extract(
     *,
     now: str,
     full_refresh: bool = False,
-    limit: int | None = None,
 ) -> Staged:
     """Reads a pipeline's rows into the stage and maps them; writes nothing else.
 
@@ -64,7 +64,6 @@ def extract(
         state: Its last run.
         now: The build's start in UTC.
         full_refresh: Ignore the cursor.
-        limit: Read so many rows at most, for previews.
 
     Raises:
         SourceError: the source cannot be read.
@@ -72,7 +71,7 @@ def extract(
     """
     started = time.perf_counter()
     return misfits_as_text(
-        engine, source, lambda given: _extract(engine, compiled, given, state, started, now, full_refresh, limit)
+        engine, source, lambda given: _extract(engine, compiled, given, state, started, now, full_refresh)
     )
 
 
@@ -84,7 +83,6 @@ def _extract(
     started: float,
     now: str,
     full_refresh: bool,
-    limit: int | None,
 ) -> Staged:
     found = inspect(engine, compiled, source)
     compiled = found.compiled
@@ -96,22 +94,18 @@ def _extract(
         and state.definition_hash == compiled.definition_hash
     )
     cursor = _bound_cursor(engine, found, state.cursor or "") if incremental else None
-    read = _read(engine, found, source, cursor, limit)
+    read = _read(engine, found, source, cursor)
     extracted = time.perf_counter()
     staged = _project(engine, found, now, full=not incremental, read=read)
     staged.seconds.update(extract=extracted - started, map=time.perf_counter() - extracted)
     if incremental and (staged.cursor is None or _later(model, state.cursor, staged.cursor)):
-        return _with_cursor(staged, state.cursor)
+        return replace(staged, cursor=state.cursor)
     return staged
 
 
 def _later(model: Pipeline, old: str | None, new: str) -> bool:
     """Whether the old cursor is to be kept: times as stored sort as text, other texts are the source's business."""
     return model.updated_at_format is None and old is not None and old > new
-
-
-def _with_cursor(staged: Staged, cursor: str | None) -> Staged:
-    return Staged(**{**staged.__dict__, "cursor": cursor})
 
 
 def raw_table(model: Pipeline) -> str:
@@ -124,18 +118,11 @@ def mapped_table(model: Pipeline) -> str:
     return f"stage.{ident(f'{model.stem}.mapped')}"
 
 
-def _read(
-    engine: duckdb.DuckDBPyConnection,
-    found: Inspected,
-    source: Source,
-    cursor: Any,
-    limit: int | None,
-) -> int:
+def _read(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, cursor: Any) -> int:
     sql = extraction_sql(found.compiled, source, cursor, incremental=cursor is not None)
-    bounded = f"{sql}\nlimit {limit}" if limit is not None else sql
     table = raw_table(found.compiled.model)
     try:
-        engine.execute(f"create or replace table {table} as\n{bounded}")
+        engine.execute(f"create or replace table {table} as\n{sql}")
     except duckdb.Error as error:
         raise reading_error(source, error) from None
     return int(_one(engine, f"select count(*) from {table}"))
@@ -177,8 +164,7 @@ def _project(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str, *, f
     try:
         engine.execute(f"create or replace table {mapped} as\n{sql}")
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
-        raise WarehouseError(f"pipeline {model.stem!r}: mapping fails: {reason}") from None
+        raise mapping_error(model, error) from None
     engine.execute(f"drop table {raw}")
     cursor = _greatest(engine, mapped, now) if model.updated_at else None
     if not full:
@@ -186,6 +172,11 @@ def _project(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str, *, f
     duplicates = _drop_duplicates(engine, mapped)
     rejected = int(_one(engine, f'select count(*) from {mapped} where "rejected reason" is not null'))
     return Staged(found.compiled, mapped, full, read, rejected, duplicates, cursor)
+
+
+def mapping_error(model: Pipeline, error: duckdb.Error) -> WarehouseError:
+    """The error of a projection that fails as a whole."""
+    return WarehouseError(f"pipeline {model.stem!r}: mapping fails: {reason_of(error)}")
 
 
 def _retry(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 
 import duckdb
 
-from usersync.build.extract import raw_table
+from usersync.build.extract import mapping_error, raw_table
 from usersync.compile.pipeline import Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
 from usersync.compile.sql import ident
-from usersync.diagnostics import WarehouseError
 from usersync.project.model import Connection, Source
 from usersync.sources.attach import attach
 from usersync.sources.inspect import Inspected, inspect
@@ -74,8 +73,7 @@ def _mapped(engine: duckdb.DuckDBPyConnection, found: Inspected, raw: str, now: 
         rows = _json_rows(engine, f"select * from {raw}")
         identities = _json_rows(engine, f"select {listed} from ({sql})")
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0].split("Error: ", 1)[-1]
-        raise WarehouseError(f"pipeline {found.compiled.model.stem!r}: mapping fails: {reason}") from None
+        raise mapping_error(found.compiled.model, error) from None
     columns = {name: str(kind) for name, kind in found.types.items()}
     return Preview(columns, leaves, rows, identities)
 

@@ -12,6 +12,7 @@ from usersync.build.extract import Staged
 from usersync.diagnostics import SourceError, UsersyncError
 from usersync.project.model import Connection, Source
 from usersync.sources.attach import attach
+from usersync.sources.engine import reason_of
 
 Reader = Callable[[], Staged]
 """Reads one pipeline."""
@@ -37,7 +38,7 @@ def read_all(
                 except UsersyncError as error:
                     yield stem, error
                 except duckdb.Error as error:
-                    yield stem, SourceError(str(error).splitlines()[0].split("Error: ", 1)[-1])
+                    yield stem, SourceError(reason_of(error))
     except BaseException:
         engine.interrupt()
         pool.shutdown(wait=False, cancel_futures=True)

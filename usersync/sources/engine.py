@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,11 @@ def engine_for(root: Path, options: Mapping[str, Any] | None = None) -> Iterator
         engine.close()
         raise
     engine.close()
+
+
+def reason_of(error: duckdb.Error) -> str:
+    """What DuckDB says is wrong, in one line and without the name of the error's class."""
+    return re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error).strip()).splitlines()[0]
 
 
 def set_option(engine: duckdb.DuckDBPyConnection, name: str, value: Any) -> None:

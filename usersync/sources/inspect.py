@@ -16,6 +16,7 @@ from usersync.compile.sql import DIALECT, ident
 from usersync.diagnostics import ConfigError, Diagnostic, SourceError, did_you_mean
 from usersync.project.model import NAME, Source
 from usersync.sources.attach import source_error
+from usersync.sources.engine import reason_of
 
 
 @dataclass(frozen=True)
@@ -144,11 +145,12 @@ def _unbindable(
         try:
             engine.execute(f"describe select {tree.sql(dialect=DIALECT)} from (select {columns})")
         except duckdb.Error as error:
-            problems.append(_expression_problem(compiled, mapped, str(error)))
+            problems.append(_expression_problem(compiled, mapped, error))
     return problems
 
 
-def _expression_problem(compiled: Compiled, mapped: Mapped, error: str) -> Diagnostic:
-    message = error.splitlines()[0].split("Error: ", 1)[-1]
+def _expression_problem(compiled: Compiled, mapped: Mapped, error: duckdb.Error) -> Diagnostic:
     hint = "mapping expressions are DuckDB SQL over the query's columns"
-    return compiled.model.problem("US201", f"mapping of {mapped.target.path!r}: {message}", mapped.key, hint=hint)
+    return compiled.model.problem(
+        "US201", f"mapping of {mapped.target.path!r}: {reason_of(error)}", mapped.key, hint=hint
+    )

@@ -14,6 +14,7 @@ import duckdb
 from usersync.compile.sql import literal, statements, template
 from usersync.diagnostics import ConfigError, WarehouseError
 from usersync.project.model import RESERVED, Profile, UserSchema
+from usersync.sources.engine import reason_of
 
 ALIAS = "warehouse"
 DEFAULT_PATH = "target/warehouse.duckdb"
@@ -59,7 +60,7 @@ def attach_warehouse(
         except duckdb.Error as error:
             holder = _holder(str(error))
             if holder is None:
-                raise _unusable(path, _first_line(error)) from None
+                raise _unusable(path, reason_of(error)) from None
             if time.monotonic() >= deadline:
                 hint = "wait for it to end, or give --lock-timeout SECONDS"
                 raise WarehouseError(f"the warehouse {path} is held by {holder}", hint=hint) from None
@@ -73,10 +74,6 @@ def attach_warehouse(
 def _unusable(path: Path, reason: str) -> WarehouseError:
     hint = "the warehouse's path is in profiles.yml: warehouse: {type: duckdb, path: …}"
     return WarehouseError(f"cannot open the warehouse {path}: {reason}", hint=hint)
-
-
-def _first_line(error: BaseException) -> str:
-    return re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error).strip()).splitlines()[0]
 
 
 def _holder(message: str) -> str | None:
@@ -103,7 +100,7 @@ def transaction(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):
             engine.execute("rollback")
         if isinstance(error, duckdb.Error):
-            raise WarehouseError(f"the warehouse refused the build: {_first_line(error)}") from error
+            raise WarehouseError(f"the warehouse refused the build: {reason_of(error)}") from error
         raise
 
 
