@@ -20,13 +20,3 @@ def test_more_merged_users_than_allowed_write_nothing(workspace: Workspace) -> N
     assert workspace.rows("select * from users order by user_id") == before
     workspace.write("b.csv", "id,email\n1,x\n2,q\n3,r\n")
     assert workspace.build()["users"]["merged"] == 1
-
-
-def test_decisions_that_would_be_ignored_stop_the_build(workspace: Workspace) -> None:
-    workspace.profile({"a": {"type": "files", "path": "."}})
-    workspace.users("email text")
-    workspace.write("a.csv", "id,email\n1,x\n")
-    workspace.model("a", "select id, email from 'a.csv'", connection="a", user_id="id")
-    workspace.write("models/overrides.csv", "decision,pipeline,id\n")
-    outcome = workspace.run("build")
-    assert (outcome.exit_code, "models/overrides.csv is not applied yet" in outcome.stderr) == (2, True)

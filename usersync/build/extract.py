@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from usersync.build.statements import PACKAGE
+from usersync.build.statements import PACKAGE, run
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import Compiled, extraction_sql
 from usersync.compile.projection import projection_sql, row_column
@@ -118,6 +118,11 @@ def mapped_table(model: Pipeline) -> str:
     return f"stage.{ident(f'{model.stem}.mapped')}"
 
 
+def shown_table(model: Pipeline) -> str:
+    """Which user ids show which fallback values in the staged rows, of a pipeline that has fallback ids."""
+    return f"stage.{ident(f'{model.stem}.shown')}"
+
+
 def _read(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, cursor: Any) -> int:
     sql = extraction_sql(found.compiled, source, cursor, incremental=cursor is not None)
     table = raw_table(found.compiled.model)
@@ -169,7 +174,7 @@ def _project(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str, *, f
     cursor = _greatest(engine, mapped, now) if model.updated_at else None
     if not full:
         _retry(engine, found, now)
-    duplicates = _drop_duplicates(engine, mapped)
+    duplicates = _drop_duplicates(engine, model)
     rejected = int(_one(engine, f'select count(*) from {mapped} where "rejected reason" is not null'))
     return Staged(found.compiled, mapped, full, read, rejected, duplicates, cursor)
 
@@ -189,18 +194,22 @@ def _retry(engine: duckdb.DuckDBPyConnection, found: Inspected, now: str) -> Non
         return
     sql = projection_sql(found.compiled, kept, found.used_types, found.expressions, now)
     engine.execute(f"create or replace table {retried} as\n{sql}")
-    rows = mapped_table(model)
-    engine.execute(template(PACKAGE, "retried", pipeline=model.stem, rows=rows, retried=retried))
+    rows, fallback = mapped_table(model), model.fallback_id is not None
+    engine.execute(template(PACKAGE, "retried", pipeline=model.stem, rows=rows, retried=retried, fallback=fallback))
 
 
-def _drop_duplicates(engine: duckdb.DuckDBPyConnection, mapped: str) -> int:
-    """Leaves one row an id, and says how many went."""
-    repeated = f"select 1 from {mapped} where identity_id is not null group by id_kind, identity_id having count(*) > 1"
-    if _one(engine, f"{repeated} limit 1") is None:
-        return 0
+def _drop_duplicates(engine: duckdb.DuckDBPyConnection, model: Pipeline) -> int:
+    """Leaves one row an id, and says how many went, or are of an identity that has another row too."""
+    mapped, fallback, twice = mapped_table(model), model.fallback_id is not None, 0
     before = int(_one(engine, f"select count(*) from {mapped}"))
-    engine.execute(template(PACKAGE, "deduplicate", rows=mapped))
-    return before - int(_one(engine, f"select count(*) from {mapped}"))
+    if fallback:
+        run(engine, "shown", pipeline=model.stem, rows=mapped, shown=shown_table(model))
+    repeated = f"select 1 from {mapped} where identity_id is not null group by id_kind, identity_id having count(*) > 1"
+    if _one(engine, f"{repeated} limit 1") is not None:
+        engine.execute(template(PACKAGE, "deduplicate", rows=mapped, fallback=fallback))
+    if fallback:
+        twice = int(_one(engine, template(PACKAGE, "twice", rows=mapped, shown=shown_table(model))))
+    return before - int(_one(engine, f"select count(*) from {mapped}")) + twice
 
 
 def _greatest(engine: duckdb.DuckDBPyConnection, mapped: str, now: str) -> str | None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import duckdb
 
-from usersync.build.extract import Staged
+from usersync.build.extract import Staged, shown_table
 from usersync.build.statements import run
 from usersync.compile.limits import leaf_values
-from usersync.compile.sql import literal
+from usersync.compile.sql import ident, literal
 from usersync.diagnostics import Diagnostic, GuardError, SourceError
-from usersync.project.model import Pipeline
+from usersync.project.model import Pipeline, UserSchema
 
 PERCENTAGE_FROM = 20
 """Identities that a pipeline needs before a percentage of them means anything."""
@@ -28,9 +28,9 @@ class MergeCounts:
     unchanged: int = 0
 
 
-def start_merge(engine: duckdb.DuckDBPyConnection) -> None:
+def start_merge(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> None:
     """Empties the delta of this build."""
-    run(engine, "stage")
+    run(engine, "stage", old=_old(users))
 
 
 def merge_pipeline(
@@ -45,23 +45,32 @@ def merge_pipeline(
     model = staged.compiled.model
     if model.max_rejected is not None and staged.rejected > model.max_rejected:
         raise SourceError(too_many_rejected(model, staged.rejected))
+    users, fallback, rows = staged.compiled.users, model.fallback_id is not None, staged.rows
+    if fallback:
+        shown = shown_table(model)
+        run(engine, "switches", pipeline=model.stem, rows=rows, shown=shown, full=staged.full, old=_old(users))
+        rows = "temp.rows_taken"
     run(
         engine,
         "changes",
         pipeline=model.stem,
         connection=model.connection,
         creating=model.write != "update_only",
-        columns=[leaf.column for leaf in staged.compiled.users.leaves],
+        columns=[leaf.column for leaf in users.leaves],
         mapped=_mapped_columns(staged),
         timed=model.updated_at is not None,
-        rows=staged.rows,
+        rows=rows,
         run_id=run_id,
-        full=staged.full and model.on_missing == "delete",
+        fallback=fallback,
+        later_stays=fallback and not staged.full,
+        full=staged.full,
+        deleting=staged.full and model.on_missing == "delete",
+        old=_old(users),
     )
-    counts = _counts(engine, staged)
+    counts = _counts(engine, model, rows)
     if not allow_deletes:
         _guard(engine, model, staged, counts)
-    run(engine, "rejected", pipeline=model.stem, rows=staged.rows, run_id=run_id, full=staged.full)
+    run(engine, "rejected", pipeline=model.stem, rows=staged.rows, run_id=run_id)
     return counts
 
 
@@ -75,15 +84,23 @@ def _mapped_columns(staged: Staged) -> set[str]:
     return {column for mapped in staged.compiled.mapped for column, _ in leaf_values("", mapped.target)}
 
 
-def _counts(engine: duckdb.DuckDBPyConnection, staged: Staged) -> MergeCounts:
-    pipeline = literal(staged.compiled.model.stem)
+def _old(users: UserSchema) -> str:
+    """SQL of what the row `e` of an identity said that users are made by: ids, age, identifiers."""
+    columns = {leaf.path: leaf.column for leaf in users.leaves}
+    names = ("connection", "id_kind", "identity_id", "_age", *(columns[path] for path in users.identifiers))
+    return f"struct_pack({', '.join(f'{ident(name)} := e.{ident(name)}' for name in names)})"
+
+
+def _counts(engine: duckdb.DuckDBPyConnection, model: Pipeline, rows: str) -> MergeCounts:
+    """What is counted of the delta; an identity in whose place another comes is not deleted."""
     actions = dict(
         engine.execute(
-            f"select _action, count(*) from temp.delta where pipeline = {pipeline} group by _action"
+            "select _action, count(*) from temp.delta "
+            f"where pipeline = {literal(model.stem)} and _into is null group by _action"
         ).fetchall()
     )
     inserted, updated, deleted = (actions.get(action, 0) for action in ("insert", "update", "delete"))
-    [(taken,)] = engine.execute(f'select count(*) from {staged.rows} where "rejected reason" is null').fetchall()
+    [(taken,)] = engine.execute(f'select count(*) from {rows} where "rejected reason" is null').fetchall()
     return MergeCounts(inserted, updated, deleted, taken - inserted - updated)
 
 
@@ -117,11 +134,6 @@ def drop_pipeline(engine: duckdb.DuckDBPyConnection, model: Pipeline) -> None:
     engine.execute(f"delete from temp.delta where pipeline = {literal(model.stem)}")
 
 
-def drop_orphans(engine: duckdb.DuckDBPyConnection, pipelines: list[str]) -> None:
+def drop_orphans(engine: duckdb.DuckDBPyConnection, users: UserSchema, pipelines: list[str]) -> None:
     """Deletes the identities of pipelines that are not among these."""
-    run(engine, "orphans", pipelines=pipelines)
-
-
-def write_identities(engine: duckdb.DuckDBPyConnection) -> None:
-    """Writes the delta to the warehouse's identities."""
-    run(engine, "identities")
+    run(engine, "orphans", pipelines=pipelines, old=_old(users))

@@ -61,6 +61,7 @@ def _mapped(engine: duckdb.DuckDBPyConnection, found: Inspected, raw: str, now: 
     own = (
         "identity_id",
         "id_kind",
+        *(("fallback_id",) if found.compiled.model.fallback_id else ()),
         "updated_at",
         "account_ids",
         "account_name",

@@ -1,17 +1,27 @@
-"""Identities to users: links, edges, components, and the users that come out."""
+"""Identities to users: what changed identities touch is resolved anew, all else stays.
+
+`compute` only reads the warehouse and leaves what it finds in temporary tables; `apply` writes that.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import duckdb
 
 from usersync.build.components import label_components
+from usersync.build.linking import Linking
+from usersync.build.links import MAX_IDENTIFIERS, identifiers_of
+from usersync.build.state import read_state, resolution_of
 from usersync.build.statements import PACKAGE, run
+from usersync.build.unlink import Evidence, part
 from usersync.compile.sql import ident, literal, template
-from usersync.diagnostics import WarehouseError
+from usersync.diagnostics import ConfigError, Diagnostic, WarehouseError
 from usersync.project.model import Property, UserSchema
+from usersync.project.overrides import Decision
 from usersync.project.types import Kind
+from usersync.warehouse.store import rows
 
 _PRIMARY = 1 << 60
 """Lifts the rank of a primary source's values over all others'."""
@@ -30,59 +40,159 @@ class UserCounts:
     identities: int = 0
 
 
-def resolve(engine: duckdb.DuckDBPyConnection, users: UserSchema, run_id: str, now: str) -> UserCounts:
-    """Recomputes every cluster and writes what changed of users, within the caller's transaction.
+@dataclass
+class Resolution:
+    """One resolution, from `temp.delta` to what is to be written.
 
-    Args:
-        engine: Where identities are written already.
-        users: The unified user.
-        run_id: The build.
-        now: Its start in UTC.
+    It leaves `temp.arrivals` (identities that change), `scope` (all that it looks at, as they will be), `temp.placed`
+    (each one's user), `temp.user_delta` (users that change), `temp.user_moves` (users that come, go, or change id).
     """
-    identifiers = [_identifier(users, path) for path in users.identifiers]
-    for name in ("links", "edges"):
-        run(engine, name, identifiers=identifiers, limit=users.max_identities_per_value)
-    label_components(engine)
-    leaves = [{"column": leaf.column, "golden": _golden(users, leaf)} for leaf in users.leaves]
-    run(engine, "users", leaves=leaves, run_id=run_id, now=now)
-    problems = engine.execute(template(PACKAGE, "check")).fetchall()
-    if problems:
-        raise WarehouseError(f"a check of the warehouse failed, nothing was written: {problems[0][0]}")
-    return _counts(engine, run_id)
 
+    engine: duckdb.DuckDBPyConnection
+    users: UserSchema
+    decisions: Sequence[Decision] = ()
+    full: bool = False
+    """Whether everything is resolved anew."""
+    writable: bool = True
+    """False when the warehouse is read-only: links of a full resolution then stay in memory."""
+    unknown: tuple[Decision, ...] = field(default=(), init=False)
+    """Decisions about identities that are not there."""
+    idle: bool = field(default=False, init=False)
+    """Whether nothing changed: then there are no tables of users, and nothing to write."""
 
-def _identifier(users: UserSchema, path: str) -> dict[str, object]:
-    leaf = next(leaf for leaf in users.leaves if leaf.path == path)
-    return {
-        "path": path,
-        "column": leaf.column,
-        "array": leaf.type.kind is Kind.ARRAY,
-        "ignored": [str(value) for value in users.ignore_values.get(path, ()) if value is not None],
-    }
+    @property
+    def scope(self) -> str:
+        """The relation of all identities that are looked at, as they will be."""
+        return "temp.everyone" if self.full else "temp.touched"
+
+    @property
+    def links(self) -> str:
+        """The table of their links, in order."""
+        return "usersync.links" if self.full and self.writable else "temp.links"
+
+    def compute(self, now: str) -> UserCounts:
+        """Resolves what changed.
+
+        Args:
+            now: The build's start in UTC.
+
+        Raises:
+            ConfigError: there are too many identifiers.
+        """
+        self._linking = self._arrive()
+        self._decide()
+        self.idle = not self.full and not rows(
+            self.engine, "select 1 from temp.arrivals union all select 1 from temp.decisions_changed limit 1"
+        )
+        if self.idle:
+            return self._counts()
+        self.full = self.full or not self._linking.touch()
+        while not self._linking.link(self.scope, self.links, full=self.full):
+            self._linking.resalt()
+            self.full = True
+        over = self._linking.over
+        self._run("ignored", over=over)
+        self._run("edges", over=over, links=self.links)
+        label_components(self.engine)
+        self._run("members", before="usersync.components" if self.full else "temp.before")
+        self._part()
+        leaves = [{"column": leaf.column, "golden": _golden(self.users, leaf)} for leaf in self.users.leaves]
+        users_before = "usersync.user_rows" if self.full else "temp.users_before"
+        self._run("users", leaves=leaves, now=now, users_before=users_before)
+        return self._counts()
+
+    def apply(self, run_id: str, now: str) -> None:
+        """Writes what `compute` found, within the caller's transaction.
+
+        Raises:
+            WarehouseError: what was written breaks a rule that a key would hold.
+        """
+        if self.idle:
+            return
+        self._run("apply", run_id=run_id, now=now, links=self.links, state=self._linking.state.rows())
+        problems = rows(self.engine, template(PACKAGE, "check", scope=self.scope))
+        if problems:
+            raise WarehouseError(f"a check of the warehouse failed, nothing was written: {problems[0][0]}")
+
+    def _arrive(self) -> Linking:
+        """Gives keys, ages and ids to what is new, and says how values are linked."""
+        identifiers = identifiers_of(self.users)
+        if len(identifiers) > MAX_IDENTIFIERS:
+            message = f"{len(identifiers)} identifiers are more than {MAX_IDENTIFIERS}"
+            raise ConfigError(Diagnostic("identifiers", message, self.users.location("identifiers")))
+        stored = read_state(self.engine)
+        run(self.engine, "arrivals", last_key=stored.last_key)
+        run(self.engine, "everyone")
+        arrived = "select distinct pipeline, connection from temp.arrivals where _action <> 'delete'"
+        last_key = rows(self.engine, "select coalesce(greatest(max(_pk), max(_age)), 0) from temp.arrivals")[0][0]
+        state = replace(stored.with_pipelines(rows(self.engine, arrived)), last_key=max(stored.last_key, last_key))
+        state = replace(state, resolution=resolution_of(self.users, state))
+        self.full = self.full or state.resolution != stored.resolution
+        return Linking(self.engine, self.users, identifiers, state)
+
+    def _decide(self) -> None:
+        references = [
+            (line, decision.kind, side, reference.pipeline, reference.identity_id)
+            for line, decision in enumerate(self.decisions, start=1)
+            for side, reference in enumerate((decision.identity, decision.other))
+        ]
+        self._run("decisions", references=references)
+        sides = [line for (line,) in rows(self.engine, "select line from temp.decision_sides")]
+        self.unknown = tuple(d for line, d in enumerate(self.decisions, start=1) if sides.count(line) < 2)
+
+    def glue(self) -> list[tuple[str | None, str, int]]:
+        """Of what joins users into one the values that join the most: identifier, value, users and new identities."""
+        return rows(self.engine, template(PACKAGE, "glue", scope=self.scope, **self._linking.values))
+
+    def _part(self) -> None:
+        """Overrules evidence where an `unlink` says so; few components have one, so their evidence is walked here."""
+        self._run("parted", over=self._linking.over)
+        apart = rows(self.engine, "select a, b from temp.torn")
+        if not apart:
+            return
+        identities = [node for (node,) in rows(self.engine, "select _pk from temp.torn_members")]
+        evidence = [
+            Evidence(level, age, value, identity, mask, other)
+            for level, age, value, identity, mask, other in rows(
+                self.engine, "select level, _age, value, _pk, mask, other from temp.evidence"
+            )
+        ]
+        parts, refused = part(identities, evidence, apart)
+        self._fill("parts", [list(parts), list(parts.values())])
+        overruled = [(e.level, e.value, e.identity, e.other) for e in refused]
+        self._fill("overruled", list(zip(*overruled, strict=True)))
+
+    def _fill(self, table: str, columns: Sequence[Sequence[object]]) -> None:
+        if columns:
+            listed = ", ".join(f"unnest({literal(list(column))})" for column in columns)
+            self.engine.execute(f"insert into temp.{table} select {listed}")
+
+    def _run(self, name: str, **values: object) -> None:
+        run(self.engine, name, **self._linking.values, scope=self.scope, full=self.full, **values)
+
+    def _counts(self) -> UserCounts:
+        moves = self._numbers("change", "user_moves")
+        actions = self._numbers("_action", "user_delta")
+        changes = self._numbers("_action", "arrivals")
+        [(users,)] = rows(self.engine, "select count(*) from usersync.user_rows")
+        [(identities,)] = rows(self.engine, "select count(*) from usersync.identity_rows")
+        return UserCounts(
+            **{change: moves.get(change, 0) for change in ("created", "merged", "split", "deleted")},
+            updated=actions.get("update", 0),
+            total=users + actions.get("insert", 0) - actions.get("delete", 0),
+            identities=identities + changes.get("insert", 0) - changes.get("delete", 0),
+        )
+
+    def _numbers(self, column: str, table: str) -> dict[str, int]:
+        if self.idle:
+            return {}
+        return dict(rows(self.engine, f"select {column}, count(*) from temp.{table} group by {column}"))
 
 
 def _golden(users: UserSchema, leaf: Property) -> str:
-    column = ident(leaf.column)
+    column = f"s.{ident(leaf.column)}"
     if leaf.type.kind is Kind.ARRAY:
         return f"list_sort(list_distinct(flatten(list({column}) filter ({column} is not null))))"
     primary = users.primary_sources.get(leaf.path)
-    rank = f"_rank + if(connection = {literal(primary)}, {_PRIMARY}, 0)" if primary else "_rank"
+    rank = f"r._rank + if(s.connection = {literal(primary)}, {_PRIMARY}, 0)" if primary else "r._rank"
     return f"arg_max({column}, {rank})"
-
-
-def _counts(engine: duckdb.DuckDBPyConnection, run_id: str) -> UserCounts:
-    changes = dict(
-        engine.execute(
-            f"select change, count(*) from usersync.user_changes where run_id = {literal(run_id)} group by change"
-        ).fetchall()
-    )
-    updated, total, identities = engine.execute(
-        "select (select count(*) from temp.user_delta where _action = 'update'), "
-        "(select count(*) from usersync.user_rows), (select count(*) from usersync.identity_rows)"
-    ).fetchall()[0]
-    return UserCounts(
-        **{change: changes.get(change, 0) for change in ("created", "merged", "split", "deleted")},
-        updated=updated,
-        total=total,
-        identities=identities,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,10 +19,9 @@ from usersync.build.merge import (
     drop_pipeline,
     merge_pipeline,
     start_merge,
-    write_identities,
 )
 from usersync.build.read import Attached, read_all
-from usersync.build.resolve import UserCounts, resolve
+from usersync.build.resolve import Resolution, UserCounts
 from usersync.build.results import BuildResult, Event, Listener, Outcome, PipelineResult, TestResult, silent
 from usersync.build.schedule import is_due
 from usersync.build.selected import compile_selected
@@ -37,6 +36,7 @@ from usersync.diagnostics import (
     UsersyncError,
 )
 from usersync.project.model import Pipeline, Profile, Project, UserSchema
+from usersync.project.overrides import OVERRIDES, Decision
 from usersync.sources.engine import engine_for
 from usersync.warehouse.store import attach_warehouse, prepare_tables, rows, transaction, warehouse_path
 
@@ -220,17 +220,20 @@ class _Build:
         assert users is not None
         with transaction(self.engine):
             prepare_tables(self.engine, users)
-            start_merge(self.engine)
+            start_merge(self.engine, users)
             self.listener(Event("merging"))
             for stem, rows_of in staged.items():
                 self._merge(stem, rows_of)
             if self.options.fail_fast and self._failed():
                 raise FailedFastError
-            self._orphans()
-            write_identities(self.engine)
+            self._orphans(users)
             self.listener(Event("resolving"))
-            counts = resolve(self.engine, users, self.run_id, self.now)
-            _guard_merges(users, counts)
+            resolution = Resolution(self.engine, users, self.project.decisions, full=self.options.full_refresh)
+            counts = resolution.compute(self.now)
+            _guard_merges(users, counts, resolution)
+            self._unknown(resolution.unknown)
+            self.listener(Event("writing"))
+            resolution.apply(self.run_id, self.now)
             if self.options.tests and has_data_tests(self.project):
                 self.listener(Event("testing"))
                 self.tests = run_data_tests(self.engine, self.project)
@@ -254,7 +257,15 @@ class _Build:
         seconds = {**staged.seconds, "merge": time.perf_counter() - started}
         self.results[stem] = replace(_result(staged.compiled, Outcome.SUCCESS, staged, counts), seconds=seconds)
 
-    def _orphans(self) -> None:
+    def _unknown(self, decisions: Sequence[Decision]) -> None:
+        """Warns of decisions about identities that are not there."""
+        for decision in decisions:
+            named = f"{decision.kind} {decision.identity} {decision.other}"
+            message = f"{OVERRIDES}:{decision.line}: {named} has no effect: one of the two is not there"
+            hint = "`usersync show identities` lists them"
+            self.warnings.append(Diagnostic("overrides", message, None, hint, Level.WARNING))
+
+    def _orphans(self, users: UserSchema) -> None:
         known = sorted(self.project.pipelines)
         listed = ", ".join(literal(stem) for stem in known)
         found = rows(
@@ -263,7 +274,7 @@ class _Build:
             f"where pipeline not in ({listed}) group by all order by all",
         )
         if found and self.options.allow_deletes:
-            drop_orphans(self.engine, known)
+            drop_orphans(self.engine, users, known)
             return
         for pipeline, count in found:
             message = f"{count:,} identities are of pipeline {pipeline!r}, which is no longer in models/"
@@ -271,13 +282,15 @@ class _Build:
             self.warnings.append(Diagnostic("orphans", message, None, hint, Level.WARNING))
 
 
-def _guard_merges(users: UserSchema, counts: UserCounts) -> None:
+def _guard_merges(users: UserSchema, counts: UserCounts, resolution: Resolution) -> None:
     """Raises GuardError when more users would be merged into others than `max_users_merged` allows."""
     if users.max_users_merged is None or counts.merged <= users.max_users_merged:
         return
     limit = users.max_users_merged
+    glue = [f"{path or 'one id in one connection:'} {value!r} ({many:,})" for path, value, many in resolution.glue()]
     message = f"{counts.merged:,} users would be merged into others, more than max_users_merged = {limit}"
-    hint = "nothing was written; look for a value that too many identities share, and list it in ignore_values"
+    message += f"; what joins most users: {', '.join(glue)}" if glue else ""
+    hint = "nothing was written; list a value that says nothing about a person in ignore_values, or raise the limit"
     raise GuardError(Diagnostic("guard", message, users.location("max_users_merged"), hint))
 
 

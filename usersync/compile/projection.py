@@ -96,13 +96,14 @@ def _identity(model: Pipeline, kinds: Mapping[str, SourceType]) -> dict[str, str
     own = _id_text(model.user_id, kinds)
     json = kinds.get(model.user_id.lower(), UNKNOWN).family is Family.JSON
     missing = "null, empty, or neither text nor a whole number" if json else "null or empty"
-    kind, given, reason = "'user_id'", own, f"{model.user_id} is {missing}"
+    fallback, kind, given, reason = "null::varchar", "'user_id'", own, f"{model.user_id} is {missing}"
     if model.fallback_id:
-        given = f"coalesce({own}, {_id_text(model.fallback_id, kinds)})"
+        fallback = _id_text(model.fallback_id, kinds)
+        given = f"coalesce({own}, {fallback})"
         kind = f"case when {own} is null then 'fallback' else 'user_id' end"
         reason = f"{model.user_id} and {model.fallback_id} are {missing}"
     wrong = f"case when identity_id is null then {literal(reason)} end"
-    return {"identity_id": given, "id_kind": kind, "id_reason": wrong}
+    return {"identity_id": given, "id_kind": kind, "fallback_id": fallback, "id_reason": wrong}
 
 
 def _id_text(column: str, kinds: Mapping[str, SourceType]) -> str:

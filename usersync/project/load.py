@@ -11,6 +11,7 @@ from usersync.diagnostics import ConfigError, Diagnostic, SourceFile, did_you_me
 from usersync.project.config import pipeline
 from usersync.project.literals import read_settings
 from usersync.project.model import Pipeline, Profile, Project, UserSchema
+from usersync.project.overrides import OVERRIDES, Decision, read_overrides
 from usersync.project.profiles import load_profile
 from usersync.project.render import render_users
 from usersync.project.schema import read_users
@@ -18,7 +19,6 @@ from usersync.project.templates import Library, parse
 
 MODELS = "models"
 USERS = "models/users.sql"
-OVERRIDES = "models/overrides.csv"
 RECORDED = "models/sources"
 
 
@@ -57,15 +57,13 @@ def load_project(settings: Settings, *, lenient: bool = False, overlay: Mapping[
         hint = "make one with `usersync init`, or name its folder with --project-dir"
         raise ConfigError(f"there is no project in {root}: no folder {MODELS}/", hint=hint)
     problems: list[Diagnostic] = []
-    if (root / OVERRIDES).exists():
-        hint = "builds would ignore its decisions: remove it until a version applies it"
-        problems.append(Diagnostic("overrides", f"{OVERRIDES} is not applied yet", None, hint))
     library = _library(root, problems)
     users = _users(files, library, profile, settings.vars, problems)
     models = _models(files, problems)
     if profile:
         problems += _connection_problems(models, users, profile)
-    return Project(root, profile, users, models, tuple(problems), library, settings.vars)
+    decisions = _decisions(root, models, problems)
+    return Project(root, profile, users, models, tuple(problems), library, settings.vars, decisions)
 
 
 def read_file(root: Path, path: Path) -> SourceFile:
@@ -142,6 +140,19 @@ def _models(files: list[SourceFile], problems: list[Diagnostic]) -> dict[str, Pi
         models[stem], more = pipeline(file, stem, settings)
         problems += [*wrong, *more]
     return models
+
+
+def _decisions(root: Path, models: Mapping[str, Pipeline], problems: list[Diagnostic]) -> tuple[Decision, ...]:
+    if not (root / OVERRIDES).exists():
+        return ()
+    pipelines = [stem for stem, model in models.items() if model.kind == "pipeline"]
+    try:
+        decisions, wrong = read_overrides(read_file(root, root / OVERRIDES), pipelines)
+    except ConfigError as error:
+        problems += error.diagnostics
+        return ()
+    problems += wrong
+    return decisions
 
 
 def _connection_problems(

@@ -10,6 +10,7 @@ from typing import Any
 
 from usersync.diagnostics import Diagnostic, Level, Location, SourceFile
 from usersync.project.literals import character_offset
+from usersync.project.overrides import Decision
 from usersync.project.templates import Library
 from usersync.project.types import Kind, PropertyType
 
@@ -19,7 +20,8 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 RESERVED = frozenset(
     {
         *("user_id", "identity_count", "created_at", "updated_at"),
-        *("pipeline", "connection", "identity_id", "id_kind", "account_ids", "account_name", "first_run", "last_run"),
+        *("pipeline", "connection", "identity_id", "id_kind", "fallback_id"),
+        *("account_ids", "account_name", "first_run", "last_run"),
     }
 )
 """Column names that the warehouse's own tables use beside the properties."""
@@ -225,6 +227,8 @@ class Project:
     """What is wrong in files that belong to no model, and in settings."""
     library: Library = field(default_factory=Library)
     vars: Mapping[str, Any] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    """Those of models/overrides.csv, in its order."""
 
     @property
     def pipelines(self) -> dict[str, Pipeline]:

@@ -19,6 +19,9 @@ from usersync.sources.engine import reason_of
 ALIAS = "warehouse"
 DEFAULT_PATH = "target/warehouse.duckdb"
 
+ROW_GROUP_SIZE = 8192
+"""Rows that are read or skipped together: small, so that a few changed identities read little of a large warehouse."""
+
 
 def warehouse_path(profile: Profile, root: Path) -> Path:
     """Where the warehouse file is."""
@@ -52,10 +55,10 @@ def attach_warehouse(
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from None
     deadline = time.monotonic() + lock_timeout
-    mode = " (read_only)" if read_only else ""
+    mode = "read_only" if read_only else f"row_group_size {ROW_GROUP_SIZE}"
     while True:
         try:
-            engine.execute(f"attach {literal(str(path))} as {ALIAS}{mode}")
+            engine.execute(f"attach {literal(str(path))} as {ALIAS} ({mode})")
             break
         except duckdb.Error as error:
             holder = _holder(str(error))
@@ -121,7 +124,7 @@ def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> None
         engine.execute(statement)
 
 
-_OWN_COLUMNS = RESERVED | {"_pk", "_own_id", "_age", "_heir", "_creates"}
+_OWN_COLUMNS = RESERVED | {"_pk", "_own_id", "_age", "_heir", "_creates", "_user"}
 
 
 def _property_columns(engine: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]] | None:

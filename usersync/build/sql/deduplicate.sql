@@ -9,10 +9,19 @@ with ranked as (
             order by updated_at desc nulls last, to_json(m)::varchar desc
         ) as "place",
         max(case when "rejected reason" is null then updated_at end) over (partition by id_kind, identity_id) as "good until"
+{%- if fallback %},
+        arg_max(fallback_id, row(updated_at, fallback_id)) filter (fallback_id is not null and "rejected reason" is null)
+            over (partition by id_kind, identity_id) as "last fallback"
+{%- endif %}
+
     from {{ rows }} as m
 )
 
+{% if fallback %}
+select * exclude ("place", "good until", "last fallback") replace (coalesce(fallback_id, "last fallback") as fallback_id)
+{% else %}
 select * exclude ("place", "good until")
+{% endif %}
 from ranked
 where identity_id is null
     or (

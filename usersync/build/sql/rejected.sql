@@ -1,4 +1,5 @@
--- {{ pipeline }}: rows that could not be taken, kept as read. A row that came again replaces what is kept of it.
+-- {{ pipeline }}: rows that could not be taken, kept as read. All that were kept before are among
+-- these rows if they are not read anew, do not pass, and their identity has no newer row.
 create or replace temp table rejects as
 select
     m.identity_id,
@@ -13,14 +14,7 @@ where m."rejected reason" is not null
 group by all;
 
 delete from usersync.rejected_rows
-where pipeline = {{ pipeline | literal }}
-{% if not full %}
-    and (
-        identity_id in (select identity_id from {{ rows }})
-        or row::varchar in (select row from temp.rejects)
-    )
-{% endif %}
-;
+where pipeline = {{ pipeline | literal }};
 
 insert into usersync.rejected_rows by name
 select

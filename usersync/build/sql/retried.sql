@@ -3,4 +3,11 @@ insert into {{ rows }} by name
 select r.*
 from {{ retried }} as r
 anti join {{ rows }} as m on m.identity_id = r.identity_id and m.id_kind = r.id_kind
-anti join {{ rows }} as m on m."source row" = r."source row";
+anti join {{ rows }} as m on m."source row" = r."source row"
+{%- if fallback %}
+
+-- It has its user id by now.
+anti join (select fallback_id from {{ rows }} where id_kind = 'user_id') as m
+    on m.fallback_id = r.fallback_id and r.id_kind = 'fallback'
+{%- endif %}
+;

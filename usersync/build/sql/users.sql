@@ -1,61 +1,63 @@
 -- A cluster is a user when some identity in it creates users. Its id is that of its oldest identity which creates
 -- users, or inherited its id from one that did: whatever the order and the way in which the cluster came together.
-create or replace temp table members as
-select r._pk, coalesce(l.root, r._pk) as cluster, r._own_id, r._age, r._creates, r._heir, u.user_id as old_user_id
-from usersync.identity_rows as r
-left join temp.labels as l on l.node = r._pk
-left join usersync.identity_users as u on u._pk = r._pk;
-
 create or replace temp table owners as
-select
-    cluster,
-    arg_min(_own_id, _age) filter (_creates or _heir) as user_id,
-    arg_min(coalesce(old_user_id::varchar, ''), _age) filter (_creates or _heir) as old_user_id
-from temp.members
+select cluster, min(_age) filter (_creates or _heir) as _user
+from (
+    select coalesce(p.part, m.component) as cluster, m._age, m._creates, m._heir
+    from temp.members as m
+    left join temp.parts as p on p._pk = m._pk
+)
 group by cluster
 having bool_or(_creates);
 
-create or replace temp table identity_users as
-select m._pk, m._own_id, o.user_id
+create or replace temp table placed as
+select m._pk, m.component, o._user, m._own_id, m._age, m.updated_at, m.old_user
 from temp.members as m
-left join temp.owners as o on o.cluster = m.cluster;
+left join temp.parts as p on p._pk = m._pk
+left join temp.owners as o on o.cluster = coalesce(p.part, m.component);
 
-create or replace temp table moved as
-select
-    coalesce(n._pk, o._pk) as _pk,
-    o.user_id as old_user_id,
-    n.user_id,
-    n._pk is not null as alive
-from temp.identity_users as n
-full join usersync.identity_users as o on o._pk = n._pk
-where o._pk is null or n._pk is null or n.user_id is distinct from o.user_id;
+-- The rank of an identity's values within its user: its time, and where two are of one time their place in order.
+create or replace temp table tied as
+select _pk, row_number() over (
+    partition by _user order by updated_at, pipeline desc, identity_id desc, id_kind desc
+) as place
+from (
+    select p._pk, p._user, s.updated_at, s.pipeline, s.identity_id, s.id_kind
+    from {{ scope }} as s
+    join temp.placed as p on p._pk = s._pk
+    where p._user in (
+        select _user
+        from temp.placed
+        where _user is not null
+        group by _user, updated_at
+        having count(*) > 1
+    )
+);
+
+create or replace temp table ranked as
+select p._pk, p._user, coalesce(t.place, epoch_us(p.updated_at)) as _rank
+from temp.placed as p
+left join temp.tied as t on t._pk = p._pk
+where p._user is not null;
 
 -- The value of a property: the primary source's latest, else the latest; ties go to the smaller (pipeline, id).
 create or replace temp table golden as
-with members as (
-    select
-        u.user_id,
-        r.*,
-        row_number() over (order by r.updated_at, r.pipeline desc, r.identity_id desc, r.id_kind desc) as _rank
-    from usersync.identity_rows as r
-    join temp.identity_users as u on u._pk = r._pk
-    where u.user_id is not null
-)
-
 select
-    user_id,
+    r._user,
 {% for leaf in leaves %}
     {{ leaf.golden }} as {{ leaf.column | ident }},
 {% endfor %}
     count(*) as identity_count,
-    max(updated_at) as updated_at
-from members
-group by user_id;
+    max(s.updated_at) as updated_at
+from {{ scope }} as s
+join temp.ranked as r on r._pk = s._pk
+group by r._user;
 
 create or replace temp table user_delta as
 select
-    case when o.user_id is null then 'insert' when g.user_id is null then 'delete' else 'update' end as _action,
-    coalesce(g.user_id, o.user_id) as user_id,
+    case when o._user is null then 'insert' when g._user is null then 'delete' else 'update' end as _action,
+    coalesce(g._user, o._user) as _user,
+    coalesce(o.user_id, i._own_id) as user_id,
 {% for leaf in leaves %}
     g.{{ leaf.column | ident }},
 {% endfor %}
@@ -63,9 +65,10 @@ select
     coalesce(o.created_at, timestamp {{ now | literal }}) as created_at,
     g.updated_at
 from temp.golden as g
-full join usersync.user_rows as o on o.user_id = g.user_id
-where o.user_id is null
-    or g.user_id is null
+full join {{ users_before }} as o on o._user = g._user
+left join temp.placed as i on i._age = g._user and o._user is null
+where o._user is null
+    or g._user is null
     or g.identity_count is distinct from o.identity_count
     or g.updated_at is distinct from o.updated_at
 {% for leaf in leaves %}
@@ -73,74 +76,61 @@ where o.user_id is null
 {% endfor %}
 ;
 
--- What became of users: for whoever keeps a table by user_id.
-insert into usersync.user_changes by name
-select
-    {{ run_id | literal }} as run_id,
-    timestamp {{ now | literal }} as "at",
-    case
-        when d._action = 'insert' then if(o.old_user_id = '', 'created', 'split')
-        else if(h.user_id is null, 'deleted', 'merged')
-    end as change,
-    coalesce(h.user_id, d.user_id) as user_id,
-    if(d._action = 'insert', nullif(o.old_user_id, '')::uuid, if(h.user_id is null, null, d.user_id)) as old_user_id
-from temp.user_delta as d
-left join temp.owners as o on o.user_id = d.user_id
-left join (
-    select i._own_id, i.user_id
-    from temp.identity_users as i
-    semi join (select user_id from temp.user_delta where _action = 'delete') as lost on lost.user_id = i._own_id
-) as h on h._own_id = d.user_id
-where d._action <> 'update'
-order by change, d.user_id;
-
-merge into usersync.identity_users as t
-using (select _pk from temp.moved) as s
-on t._pk = s._pk
-when matched then delete;
-
-merge into usersync.identity_users as t
-using (select _pk, user_id from temp.moved where alive) as s
-on t._pk = s._pk
-when not matched then insert by name;
-
-merge into usersync.user_rows as t
-using (select user_id from temp.user_delta where _action <> 'insert') as s
-on t.user_id = s.user_id
-when matched then delete;
-
-merge into usersync.user_rows as t
-using (select * exclude (_action) from temp.user_delta where _action <> 'delete') as s
-on t.user_id = s.user_id
-when not matched then insert by name;
-
 -- Accounts of a user, each once; the name is the latest.
 create or replace temp table accounts as
-select user_id, account_id, arg_max(account_name, _rank) as account_name
+select _user, account_id, arg_max(account_name, _rank) as account_name
 from (
-    select
-        u.user_id,
-        unnest(r.account_ids) as account_id,
-        r.account_name,
-        row_number() over (order by r.updated_at, r.pipeline desc, r.identity_id desc, r.id_kind desc) as _rank
-    from usersync.identity_rows as r
-    join temp.identity_users as u on u._pk = r._pk
-    where u.user_id is not null and r.account_ids is not null
+    select r._user, r._rank, unnest(s.account_ids) as account_id, s.account_name
+    from {{ scope }} as s
+    join temp.ranked as r on r._pk = s._pk
+    where s.account_ids is not null
 )
-group by user_id, account_id;
+group by _user, account_id;
+
+create or replace temp table user_keys as
+select _user, user_id
+from {{ users_before }}
+union
+select _user, user_id
+from temp.user_delta
+where _action = 'insert';
 
 create or replace temp table account_delta as
+with today as (
+    select k.user_id, a.account_id, a.account_name
+    from temp.accounts as a
+    join temp.user_keys as k on k._user = a._user
+),
+
+stored as (
+    select *
+    from user_accounts
+    where user_id in (select user_id from temp.user_keys)
+)
+
 select coalesce(n.user_id, o.user_id) as user_id, coalesce(n.account_id, o.account_id) as account_id, n.account_name, n.user_id is not null as alive
-from temp.accounts as n
-full join user_accounts as o on o.user_id = n.user_id and o.account_id = n.account_id
+from today as n
+full join stored as o on o.user_id = n.user_id and o.account_id = n.account_id
 where o.user_id is null or n.user_id is null or o.account_name is distinct from n.account_name;
 
-merge into user_accounts as t
-using temp.account_delta as s
-on t.user_id = s.user_id and t.account_id = s.account_id
-when matched then delete;
-
-merge into user_accounts as t
-using (select user_id, account_id, account_name from temp.account_delta where alive) as s
-on t.user_id = s.user_id and t.account_id = s.account_id
-when not matched then insert by name;
+-- What became of users: for whoever keeps a table by user_id.
+create or replace temp table user_moves as
+select
+    case
+        when d._action = 'insert' then if(o.old_user is null, 'created', 'split')
+        else if(coalesce(h._user, t._user) is null, 'deleted', 'merged')
+    end as change,
+    d._user,
+    d.user_id,
+    case when d._action = 'insert' then o.old_user else coalesce(h._user, t._user) end as other_user
+from temp.user_delta as d
+left join temp.placed as o on o._age = d._user and d._action = 'insert'
+left join temp.placed as h on h._age = d._user and d._action = 'delete'
+left join (
+    -- The identity that the id was of gave its place to another.
+    select a._age, p._user
+    from temp.arrivals as a
+    join temp.placed as p on p._pk = a._into
+    where a._action = 'delete'
+) as t on t._age = d._user and d._action = 'delete'
+where d._action <> 'update';

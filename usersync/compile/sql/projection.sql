@@ -2,6 +2,7 @@
 select
     identity_id,
     id_kind,
+    fallback_id,
     updated_at,
     "cursor text",
     account_ids,
@@ -39,6 +40,7 @@ from (
             "row read",
             {{ identity_id }} as identity_id,
             {{ id_kind }} as id_kind,
+            {{ fallback_id }} as fallback_id,
             {{ time }} as updated_at,
             {{ cursor_text }} as "cursor text",
             {{ account_ids }} as account_ids,

@@ -59,10 +59,46 @@ create table if not exists usersync.ignored_values (
     reason varchar
 );
 
--- Which user an identity belongs to; apart from its values, so that a merge of users rewrites no wide rows.
-create table if not exists usersync.identity_users (
+-- Evidence that an `unlink` of models/overrides.csv overruled; the property is null for one id in one connection and for
+-- a `link`.
+create table if not exists usersync.overruled_values (
+    property varchar,
+    value varchar,
+    pipeline varchar,
+    identity_id varchar,
+    id_kind varchar
+);
+
+-- What increments are made from, ordered so that row groups can be skipped. Values to identities: the hash of an
+-- identifier's value; the identity's key, and in the upper half the mask of its identifiers of higher priority.
+create table if not exists usersync.links (
+    value_hash ubigint,
+    member ubigint
+);
+
+-- Identities to components: what evidence connects, whatever decisions keep apart.
+create table if not exists usersync.nodes (
     _pk bigint,
-    user_id uuid
+    component bigint
+);
+
+-- Components to identities, and the user that each belongs to.
+create table if not exists usersync.components (
+    component bigint,
+    _pk bigint,
+    _user bigint
+);
+
+-- The decisions of models/overrides.csv that are in force, by the keys of their identities.
+create table if not exists usersync.decisions (
+    decision varchar,
+    a bigint,
+    b bigint
+);
+
+create table if not exists usersync.state (
+    key varchar,
+    value varchar
 );
 
 create table if not exists user_accounts (

@@ -1,0 +1,129 @@
+-- Deleting and inserting touches few row groups; an updating MERGE would rewrite every one that it finds a row in.
+merge into usersync.identity_rows as t
+using (select _pk from temp.arrivals where _action <> 'insert') as s
+on t._pk = s._pk
+when matched then delete;
+
+merge into usersync.identity_rows as t
+using (select * exclude (_action, _into, _old) from temp.arrivals where _action <> 'delete') as s
+on t._pk = s._pk
+when not matched then insert by name;
+
+merge into usersync.user_rows as t
+using (select _user from temp.user_delta where _action <> 'insert') as s
+on t._user = s._user
+when matched then delete;
+
+merge into usersync.user_rows as t
+using (select * exclude (_action) from temp.user_delta where _action <> 'delete') as s
+on t._user = s._user
+when not matched then insert by name;
+
+insert into usersync.user_changes by name
+select
+    {{ run_id | literal }} as run_id,
+    timestamp {{ now | literal }} as "at",
+    m.change,
+    if(m.change = 'merged', k.user_id, m.user_id) as user_id,
+    case m.change when 'merged' then m.user_id when 'split' then k.user_id end as old_user_id
+from temp.user_moves as m
+left join temp.user_keys as k on k._user = m.other_user
+order by all;
+
+merge into user_accounts as t
+using temp.account_delta as s
+on t.user_id = s.user_id and t.account_id = s.account_id
+when matched then delete;
+
+merge into user_accounts as t
+using (select user_id, account_id, account_name from temp.account_delta where alive) as s
+on t.user_id = s.user_id and t.account_id = s.account_id
+when not matched then insert by name;
+
+delete from usersync.ignored_values;
+
+insert into usersync.ignored_values by name
+select *
+from temp.ignored
+order by all;
+
+delete from usersync.decisions;
+
+insert into usersync.decisions by name
+select *
+from temp.decided;
+
+{% if full %}
+delete from usersync.overruled_values;
+
+create or replace table usersync.nodes as
+select _pk, component
+from temp.placed
+order by _pk;
+
+create or replace table usersync.components as
+select component, _pk, _user
+from temp.placed
+order by component, _pk;
+
+{% if links != "usersync.links" %}
+create or replace table usersync.links as
+from {{ links }};
+{% endif %}
+{% else %}
+delete from usersync.overruled_values
+where (pipeline, id_kind, identity_id) in (
+    select (pipeline, id_kind, identity_id) from {{ scope }}
+    union all
+    select (pipeline, _old.id_kind, _old.identity_id) from temp.arrivals where _old is not null
+);
+
+delete from usersync.components
+where component in (select component from temp.touched_components);
+
+insert into usersync.components
+select component, _pk, _user
+from temp.placed
+order by component, _pk;
+
+create or replace temp table settled as
+select coalesce(p._pk, b._pk) as _pk, p.component
+from temp.placed as p
+full join temp.before as b on b._pk = p._pk
+where p.component is distinct from b.component;
+
+delete from usersync.nodes
+where _pk in (select _pk from temp.settled);
+
+insert into usersync.nodes
+select _pk, component
+from temp.settled
+where component is not null
+order by _pk;
+
+delete from usersync.links
+where value_hash in (select v from temp.went)
+    and (member & 4294967295)::bigint in (select _pk from temp.arrivals);
+
+insert into usersync.links
+select v, member
+from temp.came
+order by all;
+{% endif %}
+
+insert into usersync.overruled_values by name
+select
+    case when o.level > 0 then {{ "([" ~ (identifiers | map(attribute='path') | map('literal') | join(', ')) ~ "]::varchar[])" }}[o.level] end as property,
+    case o.level when -1 then t.pipeline || ':' || t.identity_id when 0 then s.identity_id else o.value end as value,
+    s.pipeline,
+    s.identity_id,
+    s.id_kind
+from temp.overruled as o
+join {{ scope }} as s on s._pk = o._pk
+left join {{ scope }} as t on t._pk = o.other
+order by all;
+
+delete from usersync.state;
+
+insert into usersync.state
+select unnest([{{ state.keys() | map('literal') | join(', ') }}]), unnest([{{ state.values() | map('literal') | join(', ') }}]);

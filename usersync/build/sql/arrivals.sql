@@ -1,0 +1,55 @@
+-- New identities get an age and an id of their own. Age is in an order that no thread or source decides; the key is only a
+-- place, so that rows lie in the order of their keys.
+create or replace temp table born as
+select
+    row,
+    {{ last_key }} + 1 + row - (select min(rowid) from temp.delta) as _pk,
+    {{ last_key }} + row_number() over (order by pipeline, identity_id, id_kind) as _age,
+    uuid() as _own_id
+from (select rowid as row, pipeline, identity_id, id_kind from temp.delta where _action = 'insert');
+
+-- A user's id is that of one of its identities. When that one goes, the next oldest of the user inherits id and age.
+create or replace temp table gone as
+select d._pk, d._own_id, d._age
+from temp.delta as d
+where d._action = 'delete'
+    and d._own_id not in (select _own_id from temp.delta where _action = 'update');
+
+create or replace temp table bereaved as
+select c.component, c._user, g._own_id
+from usersync.components as c
+join temp.gone as g on g._age = c._user and g._pk = c._pk
+where c.component in (select component from usersync.nodes where _pk in (select _pk from temp.gone));
+
+create or replace temp table survivors as
+select c._pk, b._own_id, b._user
+from usersync.components as c
+join temp.bereaved as b on b.component = c.component and b._user = c._user
+where c.component in (select component from temp.bereaved)
+    and c._pk not in (select _pk from temp.delta where _action = 'delete');
+
+create or replace temp table heirs as
+select arg_min(r._pk, r._age + if(r._creates, 0, 1::bigint << 60)) as _pk, any_value(s._own_id) as _own_id, s._user as _age
+from usersync.identity_rows as r
+join temp.survivors as s on s._pk = r._pk
+group by s._user;
+
+create or replace temp table arrivals as
+select
+    d.* replace (
+        coalesce(b._pk, d._pk) as _pk,
+        coalesce(b._own_id, h._own_id, d._own_id) as _own_id,
+        coalesce(b._age, h._age, d._age) as _age,
+        h._pk is not null or d._heir as _heir
+    )
+from temp.delta as d
+left join temp.born as b on b.row = d.rowid
+left join temp.heirs as h on h._pk = d._pk and d._action <> 'delete'
+union all by name
+select
+    'inherit' as _action,
+    null::bigint as _into,
+    r.* replace (h._own_id as _own_id, h._age as _age, true as _heir)
+from usersync.identity_rows as r
+join temp.heirs as h on h._pk = r._pk
+where r._pk not in (select _pk from temp.delta where _pk is not null);

@@ -1,0 +1,10 @@
+-- Which values too many identities share.
+create or replace temp table over (v ubigint);
+{% if limit is not none %}
+
+insert into temp.over
+select value_hash
+from {{ links }}
+group by value_hash
+having count(*) > {{ limit }};
+{% endif %}

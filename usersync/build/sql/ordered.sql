@@ -1,0 +1,6 @@
+-- The links in the order of their values.
+create or replace {{ 'temp ' if links.startswith('temp.') }}table {{ links }} as
+from temp.loose
+order by all;
+
+drop table temp.loose;

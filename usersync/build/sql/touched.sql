@@ -1,0 +1,46 @@
+-- Who shares a value with a new version of an identity, and is not kept from matching it by a stronger identifier.
+create or replace temp table met as
+select distinct (l.member & 4294967295)::bigint as _pk
+from usersync.links as l
+join (select distinct v, member >> 32 as mask from temp.came) as c
+    on c.v = l.value_hash and c.mask & (l.member >> 32) = 0
+where l.value_hash in (select v from temp.came)
+    and l.value_hash not in (select v from temp.over);
+
+-- Components that may come apart or together. Nothing outside them can change.
+create or replace temp table touched_components as
+select distinct component
+from usersync.nodes
+where _pk in (
+    select _pk from temp.met
+    union all
+    select _pk from temp.arrivals
+    union all
+    select unnest([a, b]) from temp.decisions_changed
+);
+
+create or replace temp table before as
+select component, _pk, _user
+from usersync.components
+where component in (select component from temp.touched_components);
+
+-- First where the rows are, then the rows: a lookup by key would decode all columns of every row group that it meets.
+create or replace temp table places as
+select rowid as place
+from usersync.identity_rows
+where _pk in (select _pk from temp.before)
+    and _pk not in (select _pk from temp.arrivals);
+
+create or replace temp table touched as
+select r.*
+from usersync.identity_rows as r
+join temp.places as p on r.rowid = p.place
+union all by name
+select * exclude (_action, _into, _old)
+from temp.arrivals
+where _action <> 'delete';
+
+create or replace temp table users_before as
+select *
+from usersync.user_rows
+where _user in (select _user from temp.before);
