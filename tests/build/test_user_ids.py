@@ -153,3 +153,58 @@ def test_a_user_keeps_its_id_when_an_older_identity_that_waited_joins_it(feeds: 
     results = feeds.workspace.build()
     assert feeds.workspace.rows("select user_id from users") == [before]
     assert (results["users"]["created"], results["users"]["merged"]) == (0, 0)
+
+
+# --- Decisions, and ids of the past ---
+
+
+def decide(feeds: Feeds, *decisions: str) -> dict[str, object]:
+    """The users of the identities after a build with these decisions and no others."""
+    lines = ["decision,identity,other,who,why,when", *(f"{one},,," for one in decisions), ""]
+    feeds.workspace.write("models/overrides.csv", "\n".join(lines))
+    feeds.workspace.build()
+    return ids(feeds)
+
+
+def today(feeds: Feeds) -> dict[object, object]:
+    """What every id there ever was leads to."""
+    return dict(feeds.workspace.rows("select user_id, current_user_id from user_ids"))
+
+
+def test_a_link_that_is_taken_back_gives_the_former_ids_back(crm: Feeds) -> None:
+    first = ids(crm)
+    linked = decide(crm, "link,crm:cid,crm:bob")
+    assert linked == {**first, "cid": first["bob"]}
+    assert changes(crm.workspace) == [("merged", first["bob"], first["cid"])]
+    assert decide(crm) == first
+    assert changes(crm.workspace) == [("split", first["cid"], first["bob"])]
+
+
+def test_an_unlink_that_is_taken_back_gives_the_older_id_back(crm: Feeds) -> None:
+    first = ids(crm)
+    together = now(crm, ann="a@x", bob="a@x", cid="c@x")
+    assert decide(crm, "unlink,crm:ann,crm:bob") == first
+    assert changes(crm.workspace) == [("split", first["bob"], first["ann"])]
+    assert decide(crm) == together
+    assert changes(crm.workspace) == [("merged", first["ann"], first["bob"])]
+
+
+def test_a_past_id_leads_to_todays_user_over_any_number_of_merges(crm: Feeds) -> None:
+    first = ids(crm)
+    now(crm, ann="a@x", bob="b@x", cid="b@x")
+    now(crm, ann="b@x", bob="b@x", cid="b@x")
+    assert today(crm) == dict.fromkeys(first.values(), first["ann"])
+
+
+def test_an_id_that_came_back_leads_to_itself(crm: Feeds) -> None:
+    first = ids(crm)
+    now(crm, ann="c@x", bob="c@x", cid="c@x")
+    now(crm, ann="a@x", bob="c@x", cid="c@x")
+    assert today(crm) == {first["ann"]: first["ann"], first["bob"]: first["bob"], first["cid"]: first["ann"]}
+
+
+def test_the_id_of_a_deleted_user_leads_nowhere_and_so_do_those_that_led_to_it(crm: Feeds) -> None:
+    first = ids(crm)
+    now(crm, ann="a@x", bob="b@x", cid="b@x")
+    now(crm, ann="a@x")
+    assert today(crm) == {first["ann"]: first["ann"], first["bob"]: None, first["cid"]: None}

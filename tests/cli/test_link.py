@@ -175,8 +175,47 @@ def test_a_link_of_two_that_wait_makes_no_user(people: Workspace) -> None:
 
 
 def test_an_unlink_within_a_user_parts_it(people: Workspace) -> None:
-    effect = decided(people, "unlink", "crm:1", "shop:9")["effect"]
-    assert effect == f"they are one person today, {user(people, 'ada@x')}: the next build parts them"
+    ada = user(people, "ada@x")
+    found = decided(people, "unlink", "crm:1", "shop:9")
+    today, kept, new = found["effect"].partition("shop:9 becomes user ")
+    assert (today, kept) == (
+        f"they are one person today, {ada}: the next build parts them: crm:1 stays user {ada}; ",
+        "shop:9 becomes user ",
+    )
+    assert found["overruled"] == [{"identifier": "email", "value": "ada@x", "identity": "shop:9"}]
+    people.build()
+    assert people.rows("select user_id::varchar from identities where pipeline = 'shop' and identity_id = '9'") == [
+        (new,)
+    ]
+
+
+def test_what_an_unlink_overrules_is_said(people: Workspace) -> None:
+    assert people.run("unlink", "crm:1", "shop:9").stdout.endswith("\noverruled: email = ada@x (shop:9)\n")
+
+
+def test_a_link_says_whom_decisions_before_it_bring_along(people: Workspace) -> None:
+    ids = [user(people, email) for email in ("ada@x", "bob@x", "cid@x")]
+    people.run("link", "crm:2", "shop:7")
+    effect = decided(people, "link", "crm:1", "crm:2")["effect"]
+    assert effect == f"users {ids[0]}, {ids[1]} and {ids[2]} become one of 5 identities: {ids[0]} stays its id"
+    people.build()
+    assert people.rows("select count(*) from identities where user_id = '" + ids[0] + "'") == [(5,)]
+
+
+def test_a_link_against_which_an_unlink_of_others_stands_joins_nobody(people: Workspace) -> None:
+    people.write("models/overrides.csv", f"{HEADER}unlink,crm:1,shop:7,,,\nlink,crm:1,crm:2,,,\n")
+    found = decided(people, "link", "crm:2", "shop:7")
+    assert found["effect"] == "they stay two: an unlink of others stands against it"
+    assert [(piece["identifier"], piece["value"]) for piece in found["overruled"]] == [(None, "link to crm:2")]
+    people.build()
+    pair = "(pipeline, identity_id) in (('crm', '2'), ('shop', '7'))"
+    assert people.rows(f"select count(distinct user_id) from identities where {pair}") == [(2,)]
+
+
+def test_a_decision_that_is_built_already_has_no_effect(people: Workspace) -> None:
+    people.run("unlink", "crm:1", "shop:9")
+    people.build()
+    assert decided(people, "unlink", "crm:1", "shop:9")["effect"].startswith("they are two users already")
 
 
 def test_an_unlink_of_two_users_keeps_them_two(people: Workspace) -> None:

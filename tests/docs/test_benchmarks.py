@@ -1,15 +1,19 @@
-"""The benchmark runs; how long it takes is another matter."""
+"""The benchmarks run; how long that takes is another matter."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 
 from tests.docs.pages import REPO
 
 
-def test_the_benchmark_runs_on_few_rows() -> None:
+def benchmark(name: str, *args: str) -> str:
+    """What a benchmark prints."""
     done = subprocess.run(
-        [sys.executable, REPO / "benchmarks" / "build.py", "100"],
+        [sys.executable, REPO / "benchmarks" / f"{name}.py", *args],
         env=os.environ | {"PYTHONPATH": str(REPO)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -17,5 +21,34 @@ def test_the_benchmark_runs_on_few_rows() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "full build: 200 rows read, 150 users created" in done.stdout
-    assert "unchanged build: 101 rows read, 0 users created, 0 updated" in done.stdout
+    return done.stdout
+
+
+def test_the_benchmark_of_a_build_runs_on_few_rows() -> None:
+    printed = benchmark("build", "100")
+    assert "full build: 200 rows read, 150 users created" in printed
+    assert "unchanged build: 101 rows read, 0 users created, 0 updated" in printed
+
+
+def test_the_benchmark_of_resolution_runs_on_few_identities() -> None:
+    printed = benchmark("resolve", "1000", "2000", "--delta", "100", "--repeat", "1", "--stages")
+    assert "2,000 to 1,000 identities: full" in printed
+    for line in (
+        "full: compute",
+        "full, memory limited: apply",
+        "100 changed: commit",
+        "full: links: create usersync.links",
+    ):
+        assert line in printed
+    if find_spec("numpy") and shutil.which("cc"):
+        assert "every partition is that of the union-find" in printed
+    else:
+        assert "no union-find" in printed
+
+
+def test_the_benchmark_of_resolution_prints_json() -> None:
+    [case] = json.loads(benchmark("resolve", "500", "--delta", "50", "--repeat", "1", "--format", "json"))["cases"]
+    assert case["identities"] == 500
+    assert case["full"][0]["compute"] > 0
+    assert case["changed"]["50"][0]["peak"] > 0
+    assert case["partition"].endswith(" of 174")

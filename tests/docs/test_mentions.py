@@ -10,6 +10,7 @@ from tests.docs.generate import every_command
 from tests.docs.pages import PAGES, REPO, all_blocks, headings, prose, read
 from tests.support import Workspace
 from usersync.cli.main import COMMANDS, EXIT_BUG, EXIT_INTERRUPTED
+from usersync.cli.plan_command import EXIT_CHANGES
 from usersync.compile.tables import _COMPRESSIONS, _FILE_FUNCTIONS, _READERS, _TABLE_FUNCTIONS
 from usersync.diagnostics import UsersyncError
 from usersync.lint.rules import RULES
@@ -117,7 +118,7 @@ def test_every_lint_code_is_a_heading() -> None:
 def test_the_exit_codes_are_those_of_the_program() -> None:
     table = section("README.md", "## Exit codes", "## In CI and cron")
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
-    assert documented == {0, EXIT_BUG, EXIT_INTERRUPTED, *_error_codes(UsersyncError)}
+    assert documented == {0, EXIT_CHANGES, EXIT_BUG, EXIT_INTERRUPTED, *_error_codes(UsersyncError)}
 
 
 def _error_codes(kind: type[UsersyncError]) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from tests.sources.tables import Feeds
@@ -15,6 +16,8 @@ CONTRACT = {
     "usersync.cursors": "pipeline value definition_hash run_id",
     "usersync.rejected_rows": "pipeline identity_id property reason row run_id attempts",
     "usersync.user_changes": "run_id at change user_id old_user_id",
+    "usersync.ignored_values": "property value identities reason",
+    "main.user_ids": "user_id current_user_id",
 }
 
 
@@ -153,3 +156,19 @@ def test_names_that_sql_reserves(feeds: Feeds) -> None:
     feeds.workspace.users('"order" text, "group" bigint, "select" struct("from" text)', identifiers=["order"])
     feeds.workspace.build()
     assert feeds.workspace.rows('select "order", "group", select_from from users') == [("x", None, "x")]
+
+
+def test_a_warehouse_of_another_layout_is_left_alone(feeds: Feeds) -> None:
+    workspace = feeds.workspace
+    workspace.users("email text", identifiers=["email"])
+    feeds.add("crm", "id bigint, email text", (1, "a@x"))
+    path = workspace.root / "target/warehouse.duckdb"
+    path.parent.mkdir()
+    with duckdb.connect(str(path)) as file:
+        file.execute("create schema usersync; create table usersync.identity_rows (_pk bigint)")
+    before = path.read_bytes()
+    built, shown = workspace.run("build"), workspace.run("show")
+    assert (built.exit_code, shown.exit_code) == (1, 1)
+    assert "layout of another version" in built.stderr
+    assert "usersync clean --warehouse" in shown.stderr
+    assert path.read_bytes() == before

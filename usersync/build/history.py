@@ -32,7 +32,7 @@ def last_runs(engine: duckdb.DuckDBPyConnection) -> dict[str, datetime]:
 
 def _has_table(engine: duckdb.DuckDBPyConnection, name: str) -> bool:
     condition = f"database_name = 'warehouse' and schema_name = 'usersync' and table_name = {literal(name)}"
-    return bool(rows(engine, f"select 1 from duckdb_tables() where {condition}"))
+    return bool(rows(engine, f"select 1 from duckdb_columns() where {condition} limit 1"))
 
 
 def record_cursors(engine: duckdb.DuckDBPyConnection, run_id: str, staged: Mapping[str, Staged]) -> None:

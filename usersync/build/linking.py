@@ -32,7 +32,8 @@ class Linking:
         limit = self.users.max_identities_per_value
         if limit is not None:
             self._run("holders")
-            if rows(self.engine, template(PACKAGE, "crossed", limit=limit))[0][0]:
+            crossed = template(PACKAGE, "crossed", limit=limit, over=self.over, arrived=_ARRIVED, **self.values)
+            if rows(self.engine, crossed)[0][0]:
                 return False
             self._refit("temp.came", "v", _ARRIVED)
         self._run("touched")

@@ -90,3 +90,9 @@ def value_hash(level: int, value: str, salt: int) -> str:
     salted = f"{literal(f'{salt}:')} || {value}" if salt else value
     return f"hash({level}::utinyint, {salted})"
 
+
+def stored_values(users: UserSchema) -> str:
+    """SQL of what the row `e` of an identity said that users are made by: ids, age, identifiers."""
+    columns = {leaf.path: leaf.column for leaf in users.leaves}
+    names = ("connection", "id_kind", "identity_id", "_age", *(columns[path] for path in users.identifiers))
+    return f"struct_pack({', '.join(f'{ident(name)} := e.{ident(name)}' for name in names)})"

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import duckdb
 
 from usersync.build.extract import Staged, shown_table
+from usersync.build.links import stored_values
 from usersync.build.statements import run
 from usersync.compile.limits import leaf_values
-from usersync.compile.sql import ident, literal
+from usersync.compile.sql import literal
 from usersync.diagnostics import Diagnostic, GuardError, SourceError
 from usersync.project.model import Pipeline, UserSchema
 
@@ -29,14 +30,14 @@ class MergeCounts:
 
 
 def start_merge(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> None:
-    """Empties the delta of this build."""
-    run(engine, "stage", old=_old(users))
+    """Empties the delta and the rejected rows of this build."""
+    run(engine, "stage", old=stored_values(users))
 
 
 def merge_pipeline(
     engine: duckdb.DuckDBPyConnection, staged: Staged, run_id: str, *, allow_deletes: bool
 ) -> MergeCounts:
-    """Adds a pipeline's changes to the delta and records its rejected rows.
+    """Adds a pipeline's changes to the delta, and its rejected rows to `temp.rejects`.
 
     Raises:
         GuardError: it would delete more identities than `max_deleted`.
@@ -48,7 +49,7 @@ def merge_pipeline(
     users, fallback, rows = staged.compiled.users, model.fallback_id is not None, staged.rows
     if fallback:
         shown = shown_table(model)
-        run(engine, "switches", pipeline=model.stem, rows=rows, shown=shown, full=staged.full, old=_old(users))
+        run(engine, "switches", pipeline=model.stem, rows=rows, shown=shown, full=staged.full, old=stored_values(users))
         rows = "temp.rows_taken"
     run(
         engine,
@@ -65,12 +66,12 @@ def merge_pipeline(
         later_stays=fallback and not staged.full,
         full=staged.full,
         deleting=staged.full and model.on_missing == "delete",
-        old=_old(users),
+        old=stored_values(users),
     )
     counts = _counts(engine, model, rows)
     if not allow_deletes:
         _guard(engine, model, staged, counts)
-    run(engine, "rejected", pipeline=model.stem, rows=staged.rows, run_id=run_id)
+    run(engine, "rejected", pipeline=model.stem, rows=staged.rows)
     return counts
 
 
@@ -82,13 +83,6 @@ def too_many_rejected(model: Pipeline, rejected: int) -> Diagnostic:
 
 def _mapped_columns(staged: Staged) -> set[str]:
     return {column for mapped in staged.compiled.mapped for column, _ in leaf_values("", mapped.target)}
-
-
-def _old(users: UserSchema) -> str:
-    """SQL of what the row `e` of an identity said that users are made by: ids, age, identifiers."""
-    columns = {leaf.path: leaf.column for leaf in users.leaves}
-    names = ("connection", "id_kind", "identity_id", "_age", *(columns[path] for path in users.identifiers))
-    return f"struct_pack({', '.join(f'{ident(name)} := e.{ident(name)}' for name in names)})"
 
 
 def _counts(engine: duckdb.DuckDBPyConnection, model: Pipeline, rows: str) -> MergeCounts:
@@ -134,6 +128,17 @@ def drop_pipeline(engine: duckdb.DuckDBPyConnection, model: Pipeline) -> None:
     engine.execute(f"delete from temp.delta where pipeline = {literal(model.stem)}")
 
 
-def drop_orphans(engine: duckdb.DuckDBPyConnection, users: UserSchema, pipelines: list[str]) -> None:
-    """Deletes the identities of pipelines that are not among these."""
-    run(engine, "orphans", pipelines=pipelines, old=_old(users))
+def add_orphans(engine: duckdb.DuckDBPyConnection, users: UserSchema, pipelines: list[str]) -> None:
+    """Adds the identities of pipelines that are not among these to what is deleted."""
+    run(engine, "orphans", pipelines=pipelines, old=stored_values(users))
+
+
+def forget_orphans(engine: duckdb.DuckDBPyConnection, pipelines: list[str]) -> None:
+    """Deletes cursors and rejected rows of pipelines that are not among these."""
+    run(engine, "forget_orphans", pipelines=pipelines)
+
+
+def record_rejected(engine: duckdb.DuckDBPyConnection, run_id: str, pipelines: list[str]) -> None:
+    """Keeps the rejected rows of the pipelines that succeeded."""
+    if pipelines:
+        run(engine, "keep_rejected", pipelines=pipelines, run_id=run_id)

@@ -12,7 +12,7 @@ import duckdb
 
 from usersync.build.components import label_components
 from usersync.build.linking import Linking
-from usersync.build.links import MAX_IDENTIFIERS, identifiers_of
+from usersync.build.links import MAX_IDENTIFIERS, identifiers_of, stored_values
 from usersync.build.state import read_state, resolution_of
 from usersync.build.statements import PACKAGE, run
 from usersync.build.unlink import Evidence, part
@@ -59,6 +59,8 @@ class Resolution:
     """Decisions about identities that are not there."""
     idle: bool = field(default=False, init=False)
     """Whether nothing changed: then there are no tables of users, and nothing to write."""
+    parted: bool = field(default=False, init=False)
+    """Whether an `unlink` overruled evidence."""
 
     @property
     def scope(self) -> str:
@@ -109,7 +111,8 @@ class Resolution:
         """
         if self.idle:
             return
-        self._run("apply", run_id=run_id, now=now, links=self.links, state=self._linking.state.rows())
+        state = self._linking.state.rows()
+        self._run("apply", run_id=run_id, now=now, links=self.links, parted=self.parted, state=state)
         problems = rows(self.engine, template(PACKAGE, "check", scope=self.scope))
         if problems:
             raise WarehouseError(f"a check of the warehouse failed, nothing was written: {problems[0][0]}")
@@ -121,7 +124,7 @@ class Resolution:
             message = f"{len(identifiers)} identifiers are more than {MAX_IDENTIFIERS}"
             raise ConfigError(Diagnostic("identifiers", message, self.users.location("identifiers")))
         stored = read_state(self.engine)
-        run(self.engine, "arrivals", last_key=stored.last_key)
+        run(self.engine, "arrivals", last_key=stored.last_key, old=stored_values(self.users))
         run(self.engine, "everyone")
         arrived = "select distinct pipeline, connection from temp.arrivals where _action <> 'delete'"
         last_key = rows(self.engine, "select coalesce(greatest(max(_pk), max(_age)), 0) from temp.arrivals")[0][0]
@@ -146,10 +149,12 @@ class Resolution:
 
     def _part(self) -> None:
         """Overrules evidence where an `unlink` says so; few components have one, so their evidence is walked here."""
-        self._run("parted", over=self._linking.over)
+        self._run("torn")
         apart = rows(self.engine, "select a, b from temp.torn")
+        self.parted = bool(apart)
         if not apart:
             return
+        self._run("evidence", over=self._linking.over)
         identities = [node for (node,) in rows(self.engine, "select _pk from temp.torn_members")]
         evidence = [
             Evidence(level, age, value, identity, mask, other)

@@ -43,7 +43,8 @@ def command(console: Console, /, select: tuple[str, ...], exclude: tuple[str, ..
     usersync build -s crm_customers    one pipeline
     usersync build -s tag:daily        those with a tag
     """
-    from usersync.build.run import BuildOptions, build
+    from usersync.build.pipelines import BuildOptions
+    from usersync.build.run import build
     from usersync.build.selected import compile_all
     from usersync.diagnostics import NothingSelectedError
     from usersync.project.select import select as choose

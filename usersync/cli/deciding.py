@@ -64,10 +64,13 @@ def _as_text(decided: Decided) -> list[str]:
     lines = [f"{OVERRIDES}:{decision.line}: {decision.kind} {decision.identity} {decision.other}{already}"]
     if decided.overrules:
         lines.append(f"{OVERRIDES}:{decided.overrules}: the link of the same two does not count any more")
-    return [*lines, decided.effect]
+    overruled = decided.effect.overruled
+    return [*lines, decided.effect.words, *([f"overruled: {', '.join(map(str, overruled))}"] if overruled else [])]
 
 
 def _as_data(decided: Decided) -> dict[str, object]:
+    from dataclasses import asdict
+
     from usersync.project.overrides import OVERRIDES
 
     decision = decided.decision
@@ -82,5 +85,6 @@ def _as_data(decided: Decided) -> dict[str, object]:
         "line": decision.line,
         "added": decided.added,
         "overrules": decided.overrules,
-        "effect": decided.effect,
+        "effect": decided.effect.words,
+        "overruled": [asdict(piece) for piece in decided.effect.overruled],
     }

@@ -18,6 +18,7 @@ from usersync.cli.options import global_options
 COMMANDS = {
     "init": "Make a working project with sample sources.",
     "build": "Read what changed, merge it, and write the users.",
+    "plan": "Show what a build would do now; writes nothing.",
     "preview": "Show a pipeline's first rows, as they come and as they map.",
     "compile": "Write the exact SQL that runs to target/compiled.",
     "lint": "Check all SQL and settings; needs no database.",
@@ -70,7 +71,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 finished with failures, 2 wrong call or configuration, 3 nothing selected, "
-    "4 a guard refused, 70 a bug of ours, 130 interrupted.",
+    "4 a guard refused, 5 changes present (plan), 70 a bug of ours, 130 interrupted.",
 )
 @click.version_option(__version__, message="usersync %(version)s")
 @global_options

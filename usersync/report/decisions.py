@@ -10,6 +10,7 @@ from usersync.diagnostics import ConfigError, Diagnostic, Level, Location
 from usersync.project.load import USERS
 from usersync.project.model import Project
 from usersync.project.overrides import OVERRIDES, Decision, Kind, append_decision, reference
+from usersync.report.effect import Effect, effect
 from usersync.report.people import MOST, Identity, Person, find_identity, find_person
 from usersync.report.warehouse import reading
 
@@ -23,7 +24,7 @@ class Decided:
     """Whether it did not stand there before."""
     overrules: int | None
     """The line of a link that does not count any more."""
-    effect: str
+    effect: Effect
     """What the next build makes of it."""
 
 
@@ -59,42 +60,10 @@ def decide(project: Project, kind: Kind, texts: tuple[str, str], *, who: str, wh
         )
     overrules = standing["link"].line if kind == "unlink" and "link" in standing else None
     found = standing.get(kind)
+    decisions = project.decisions if found else (*project.decisions, wanted)
+    told = effect(replace(project, decisions=decisions), kind, (one, other), pair)
     kept = found or replace(wanted, line=append_decision(project.root, wanted))
-    return Decided(kept, found is None, overrules, effect(kind, one, other))
-
-
-def effect(kind: Kind, one: Person, other: Person) -> str:
-    """What the next build makes of a decision on two people of the warehouse, as far as those two go."""
-    same = one.component == other.component and one.key == other.key
-    if kind == "unlink":
-        return _parted(one) if same else "they are two users already, and stay so whatever they come to share"
-    return _held(one) if same else _joined(one, other)
-
-
-def _parted(person: Person) -> str:
-    return f"they are one person today, {person.label}: the next build parts them"
-
-
-def _held(person: Person) -> str:
-    return f"they are one person already, {person.label}, and stay so whatever becomes of their values"
-
-
-def _joined(one: Person, other: Person) -> str:
-    users = sorted((person for person in (one, other) if person.user_id), key=_seniority)
-    count = len(one.identities) + len(other.identities)
-    match users:
-        case [older, younger]:
-            joined = f"users {older.user_id} and {younger.user_id} become one of {count:,} identities"
-            return f"{joined}: {older.user_id} stays its id"
-        case [user]:
-            waiting = other if user is one else one
-            return f"{waiting.label}, which has no user, becomes part of user {user.user_id}: {count:,} identities then"
-    return "neither has a user: they become one when a pipeline that creates users knows either"
-
-
-def _seniority(person: Person) -> int:
-    """The age of the identity whose id the user has."""
-    return min((identity.age for identity in person.identities if identity.creates), default=person.identities[0].age)
+    return Decided(kept, found is None, overrules, told)
 
 
 def _unreadable(project: Project) -> list[Diagnostic]:

@@ -32,6 +32,7 @@ def attach_warehouse(
     engine: duckdb.DuckDBPyConnection,
     path: Path,
     *,
+    alias: str = ALIAS,
     read_only: bool = False,
     lock_timeout: float = 0,
     waiting: Callable[[str], None] | None = None,
@@ -41,6 +42,7 @@ def attach_warehouse(
     Args:
         engine: The DuckDB instance.
         path: The file; made when missing, unless read-only.
+        alias: Its name in SQL.
         read_only: Fails when there is no warehouse yet.
         lock_timeout: Seconds to wait for another process to let go of it.
         waiting: Told once when there is someone to wait for.
@@ -48,7 +50,7 @@ def attach_warehouse(
     Raises:
         WarehouseError: it cannot be opened, or another process holds it.
     """
-    if read_only and not path.is_file():
+    if read_only and not path.exists():
         raise WarehouseError(f"there is no warehouse {path} yet", hint="`usersync build` makes it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +60,7 @@ def attach_warehouse(
     mode = "read_only" if read_only else f"row_group_size {ROW_GROUP_SIZE}"
     while True:
         try:
-            engine.execute(f"attach {literal(str(path))} as {ALIAS} ({mode})")
+            engine.execute(f"attach {literal(str(path))} as {alias} ({mode})")
             break
         except duckdb.Error as error:
             holder = _holder(str(error))
@@ -71,7 +73,7 @@ def attach_warehouse(
                 waiting(holder)
                 waiting = None
             time.sleep(0.2)
-    engine.execute(f"use {ALIAS}")
+    engine.execute(f"use {alias}")
 
 
 def _unusable(path: Path, reason: str) -> WarehouseError:
@@ -107,32 +109,49 @@ def transaction(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
 
 
-def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> None:
-    """Makes the tables, or fits them to the properties of today; nothing is written when they fit."""
+def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema, *, stored: str = ALIAS) -> None:
+    """Makes the tables, or fits them to the properties of today; nothing is written when they fit.
+
+    Args:
+        engine: With the warehouse attached, and the default.
+        users: The properties of today.
+        stored: The attached database that has the rows so far, if any has.
+
+    Raises:
+        WarehouseError: another version of usersync made them.
+    """
+    if _has(engine, stored, "identity_rows") and not _has(engine, stored, "components"):
+        raise _outdated()
     engine.execute(template("usersync.warehouse", "tables"))
-    wanted = [(leaf.column, _canonical(engine, leaf.type.stored)) for leaf in users.leaves]
-    identities, people = _property_columns(engine, "identity_rows"), _property_columns(engine, "user_rows")
-    if identities == wanted and people == wanted:
+    if stored == ALIAS and properties_fit(engine, users):
         return
     for statement in statements(
         "usersync.warehouse",
         "layout",
         leaves=users.leaves,
-        identities=_names(identities),
-        people=_names(people),
+        stored=stored,
+        identities=_names(_property_columns(engine, stored, "identity_rows")),
+        people=_names(_property_columns(engine, stored, "user_rows")),
     ):
         engine.execute(statement)
 
 
+def properties_fit(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> bool:
+    """Whether the tables of identities and users have the properties of today."""
+    wanted = [(leaf.column, _canonical(engine, leaf.type.stored)) for leaf in users.leaves]
+    return all(_property_columns(engine, ALIAS, table) == wanted for table in PROPERTY_TABLES)
+
+
+PROPERTY_TABLES = ("identity_rows", "user_rows")
 _OWN_COLUMNS = RESERVED | {"_pk", "_own_id", "_age", "_heir", "_creates", "_user"}
 
 
-def _property_columns(engine: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]] | None:
+def _property_columns(engine: duckdb.DuckDBPyConnection, database: str, table: str) -> list[tuple[str, str]] | None:
     """Name and type of a table's properties, in order; None when there is no such table."""
     found = rows(
         engine,
         "select column_name, data_type from duckdb_columns() where schema_name = 'usersync' "
-        f"and database_name = {literal(ALIAS)} and table_name = {literal(table)} order by column_index",
+        f"and database_name = {literal(database)} and table_name = {literal(table)} order by column_index",
     )
     return [(name, kind) for name, kind in found if name not in _OWN_COLUMNS] if found else None
 
@@ -146,8 +165,20 @@ def _canonical(engine: duckdb.DuckDBPyConnection, kind: str) -> str:
     return str(row[0]) if row else kind
 
 
+def _has(engine: duckdb.DuckDBPyConnection, database: str, table: str) -> bool:
+    found = f"select 1 from duckdb_tables() where database_name = {literal(database)} and schema_name = 'usersync'"
+    return bool(rows(engine, f"{found} and table_name = {literal(table)}"))
+
+
+def _outdated() -> WarehouseError:
+    hint = "`usersync clean --warehouse` removes it, and the next build makes it anew, with new user ids"
+    return WarehouseError("the warehouse has the layout of another version of usersync", hint=hint)
+
+
 def require_tables(engine: duckdb.DuckDBPyConnection) -> None:
-    """Raises ConfigError when the attached warehouse has no users yet."""
+    """Raises ConfigError when the attached warehouse has no users yet, WarehouseError when it is of another version."""
+    if _has(engine, ALIAS, "identity_rows") and not _has(engine, ALIAS, "components"):
+        raise _outdated()
     if not rows(engine, f"select 1 from duckdb_views() where database_name = {literal(ALIAS)} and view_name = 'users'"):
         raise ConfigError("the warehouse has no users yet", hint="`usersync build` makes them")
 

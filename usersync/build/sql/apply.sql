@@ -1,23 +1,19 @@
--- Deleting and inserting touches few row groups; an updating MERGE would rewrite every one that it finds a row in.
-merge into usersync.identity_rows as t
-using (select _pk from temp.arrivals where _action <> 'insert') as s
-on t._pk = s._pk
-when matched then delete;
+-- Deleting and inserting touches few row groups; an update in place would rewrite every one that has a row of it.
+delete from usersync.identity_rows
+where _pk in (select _pk from temp.arrivals where _action <> 'insert');
 
-merge into usersync.identity_rows as t
-using (select * exclude (_action, _into, _old) from temp.arrivals where _action <> 'delete') as s
-on t._pk = s._pk
-when not matched then insert by name;
+insert into usersync.identity_rows by name
+select * exclude (_action, _into, _old)
+from temp.arrivals
+where _action <> 'delete';
 
-merge into usersync.user_rows as t
-using (select _user from temp.user_delta where _action <> 'insert') as s
-on t._user = s._user
-when matched then delete;
+delete from usersync.user_rows
+where _user in (select _user from temp.user_delta where _action <> 'insert');
 
-merge into usersync.user_rows as t
-using (select * exclude (_action) from temp.user_delta where _action <> 'delete') as s
-on t._user = s._user
-when not matched then insert by name;
+insert into usersync.user_rows by name
+select * exclude (_action)
+from temp.user_delta
+where _action <> 'delete';
 
 insert into usersync.user_changes by name
 select
@@ -30,15 +26,13 @@ from temp.user_moves as m
 left join temp.user_keys as k on k._user = m.other_user
 order by all;
 
-merge into user_accounts as t
-using temp.account_delta as s
-on t.user_id = s.user_id and t.account_id = s.account_id
-when matched then delete;
+delete from user_accounts
+where (user_id, account_id) in (select (user_id, account_id) from temp.account_delta);
 
-merge into user_accounts as t
-using (select user_id, account_id, account_name from temp.account_delta where alive) as s
-on t.user_id = s.user_id and t.account_id = s.account_id
-when not matched then insert by name;
+insert into user_accounts by name
+select user_id, account_id, account_name
+from temp.account_delta
+where alive;
 
 delete from usersync.ignored_values;
 
@@ -111,6 +105,7 @@ from temp.came
 order by all;
 {% endif %}
 
+{% if parted %}
 insert into usersync.overruled_values by name
 select
     case when o.level > 0 then {{ "([" ~ (identifiers | map(attribute='path') | map('literal') | join(', ')) ~ "]::varchar[])" }}[o.level] end as property,
@@ -123,6 +118,7 @@ join {{ scope }} as s on s._pk = o._pk
 left join {{ scope }} as t on t._pk = o.other
 order by all;
 
+{% endif %}
 delete from usersync.state;
 
 insert into usersync.state

@@ -34,22 +34,24 @@ from usersync.identity_rows as r
 join temp.survivors as s on s._pk = r._pk
 group by s._user;
 
-create or replace temp table arrivals as
-select
-    d.* replace (
-        coalesce(b._pk, d._pk) as _pk,
-        coalesce(b._own_id, h._own_id, d._own_id) as _own_id,
-        coalesce(b._age, h._age, d._age) as _age,
-        h._pk is not null or d._heir as _heir
-    )
-from temp.delta as d
-left join temp.born as b on b.row = d.rowid
-left join temp.heirs as h on h._pk = d._pk and d._action <> 'delete'
-union all by name
+update temp.delta as d
+set _pk = b._pk, _age = b._age, _own_id = b._own_id
+from temp.born as b
+where d.rowid = b.row;
+
+update temp.delta as d
+set _age = h._age, _own_id = h._own_id, _heir = true
+from temp.heirs as h
+where d._pk = h._pk and d._action <> 'delete';
+
+insert into temp.delta by name
 select
     'inherit' as _action,
-    null::bigint as _into,
-    r.* replace (h._own_id as _own_id, h._age as _age, true as _heir)
-from usersync.identity_rows as r
-join temp.heirs as h on h._pk = r._pk
-where r._pk not in (select _pk from temp.delta where _pk is not null);
+    {{ old }} as _old,
+    e.* replace (h._own_id as _own_id, h._age as _age, true as _heir)
+from usersync.identity_rows as e
+join temp.heirs as h on h._pk = e._pk
+where e._pk not in (select _pk from temp.delta);
+
+create or replace temp view arrivals as
+from temp.delta;

@@ -3,9 +3,3 @@ insert into temp.delta by name
 select 'delete' as _action, {{ old }} as _old, e.*
 from usersync.identity_rows as e
 where pipeline not in ({{ pipelines | map('literal') | join(', ') }});
-
-delete from usersync.cursors
-where pipeline not in ({{ pipelines | map('literal') | join(', ') }});
-
-delete from usersync.rejected_rows
-where pipeline not in ({{ pipelines | map('literal') | join(', ') }});

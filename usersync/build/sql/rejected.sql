@@ -1,7 +1,8 @@
--- {{ pipeline }}: rows that could not be taken, kept as read. All that were kept before are among
--- these rows if they are not read anew, do not pass, and their identity has no newer row.
-create or replace temp table rejects as
+-- {{ pipeline }}: rows that cannot be taken, as read. All that were kept before are among these rows if they are not read
+-- anew, do not pass, and their identity has no newer row.
+insert into temp.rejects by name
 select
+    {{ pipeline | literal }} as pipeline,
     m.identity_id,
     m."rejected property" as property,
     m."rejected reason" as reason,
@@ -12,17 +13,3 @@ left join usersync.rejected_rows as o
     on o.pipeline = {{ pipeline | literal }} and o.row::varchar = m."source row"
 where m."rejected reason" is not null
 group by all;
-
-delete from usersync.rejected_rows
-where pipeline = {{ pipeline | literal }};
-
-insert into usersync.rejected_rows by name
-select
-    {{ pipeline | literal }} as pipeline,
-    identity_id,
-    property,
-    reason,
-    row::json as row,
-    {{ run_id | literal }} as run_id,
-    attempts
-from temp.rejects;

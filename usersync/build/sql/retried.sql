@@ -8,6 +8,6 @@ anti join {{ rows }} as m on m."source row" = r."source row"
 
 -- It has its user id by now.
 anti join (select fallback_id from {{ rows }} where id_kind = 'user_id') as m
-    on m.fallback_id = r.fallback_id and r.id_kind = 'fallback'
+    on m.fallback_id = case when r.id_kind = 'fallback' then r.fallback_id end
 {%- endif %}
 ;

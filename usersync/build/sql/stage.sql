@@ -7,3 +7,13 @@ select
     e.*
 from usersync.identity_rows as e
 limit 0;
+
+-- The rows that this build could not take.
+create or replace temp table rejects (
+    pipeline varchar,
+    identity_id varchar,
+    property varchar,
+    reason varchar,
+    row varchar,
+    attempts bigint
+);

@@ -10,10 +10,10 @@ where pipeline = {{ pipeline | literal }}
     and id_kind = 'fallback'
     and identity_id in (select fallback_id from {{ shown }});
 
--- User ids that showed such a value before, and that this read says nothing else of.
+-- User ids that showed such a value before, and that this read says nothing newer of.
 create or replace temp table remembered as
 with stored as (
-    select fallback_id, identity_id
+    select fallback_id, identity_id, updated_at
     from usersync.identity_rows
     where pipeline = {{ pipeline | literal }}
         and id_kind = 'user_id'
@@ -21,16 +21,19 @@ with stored as (
 )
 
 select fallback_id, identity_id
-from stored
-where identity_id not in (
+from stored as e
+anti join (
 {% if full %}
     select identity_id
     from {{ rows }}
     where id_kind = 'user_id' and "rejected reason" is null and identity_id in (select identity_id from stored)
+) as m on m.identity_id = e.identity_id;
 {% else %}
-    select identity_id from {{ shown }} where identity_id in (select identity_id from stored)
+    select identity_id, updated_at
+    from {{ shown }}
+    where identity_id in (select identity_id from stored)
+) as m on m.identity_id = e.identity_id and m.updated_at >= e.updated_at;
 {% endif %}
-);
 
 -- Whose each value is: the oldest identity's; of those that are new the smallest. A full read is asked first.
 create or replace temp table takers as
@@ -87,7 +90,7 @@ select
         e._creates as _creates,
         'user_id' as id_kind,
         l.taker as identity_id,
-        e.fallback_id as fallback_id,
+        coalesce(l.fallback_id, e.fallback_id) as fallback_id,
         o.first_run as first_run
     ),
     {{ old }} as _old
@@ -132,5 +135,5 @@ select
         if(t.identity_id is null, m.id_kind, 'user_id') as id_kind
     )
 from {{ rows }} as m
-left join temp.takers as t on t.fallback_id = m.fallback_id and m.id_kind = 'fallback'
+left join temp.takers as t on t.fallback_id = case when m.id_kind = 'fallback' then m.fallback_id end
 where m.rowid not in (select place from temp.beaten);

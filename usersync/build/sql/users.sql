@@ -66,7 +66,7 @@ select
     g.updated_at
 from temp.golden as g
 full join {{ users_before }} as o on o._user = g._user
-left join temp.placed as i on i._age = g._user and o._user is null
+left join temp.placed as i on i._age = g._user
 where o._user is null
     or g._user is null
     or g.identity_count is distinct from o.identity_count
@@ -113,24 +113,29 @@ from today as n
 full join stored as o on o.user_id = n.user_id and o.account_id = n.account_id
 where o.user_id is null or n.user_id is null or o.account_name is distinct from n.account_name;
 
--- What became of users: for whoever keeps a table by user_id.
+-- What became of users: for whoever keeps a table by user_id. An id goes where the identity went that it was of, or the
+-- one that took that identity's place.
 create or replace temp table user_moves as
-select
-    case
-        when d._action = 'insert' then if(o.old_user is null, 'created', 'split')
-        else if(coalesce(h._user, t._user) is null, 'deleted', 'merged')
-    end as change,
-    d._user,
-    d.user_id,
-    case when d._action = 'insert' then o.old_user else coalesce(h._user, t._user) end as other_user
+select if(o.old_user is null, 'created', 'split') as change, d._user, d.user_id, o.old_user as other_user
 from temp.user_delta as d
-left join temp.placed as o on o._age = d._user and d._action = 'insert'
-left join temp.placed as h on h._age = d._user and d._action = 'delete'
+left join temp.placed as o on o._age = d._user
+where d._action = 'insert'
+union all
+select if(h._user is null, 'deleted', 'merged'), d._user, d.user_id, h._user
+from temp.user_delta as d
 left join (
-    -- The identity that the id was of gave its place to another.
+    select _age, _user
+    from temp.placed
+    union all
     select a._age, p._user
     from temp.arrivals as a
     join temp.placed as p on p._pk = a._into
-    where a._action = 'delete'
-) as t on t._age = d._user and d._action = 'delete'
-where d._action <> 'update';
+    where a._action = 'delete' and a._age not in (select _age from temp.placed)
+    union all
+    -- One that took over the id of an older one no longer has its own.
+    select a._old._age, p._user
+    from temp.arrivals as a
+    join temp.placed as p on p._pk = a._pk
+    where a._action = 'update' and a._old._age <> a._age
+) as h on h._age = d._user
+where d._action = 'delete';

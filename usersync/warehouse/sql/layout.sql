@@ -23,7 +23,7 @@ select
     first_run,
     last_run
 {% if identities is not none %}
-from usersync.identity_rows;
+from {{ stored }}.usersync.identity_rows;
 {% else %}
 from (
     select
@@ -55,7 +55,7 @@ select
     created_at,
     updated_at
 {% if people is not none %}
-from usersync.user_rows;
+from {{ stored }}.usersync.user_rows;
 {% else %}
 from (
     select null::bigint as _user, null::uuid as user_id, null::bigint as identity_count, null::timestamp as created_at, null::timestamp as updated_at

@@ -1,0 +1,2 @@
+-- How many identities there are now.
+select count(*) from usersync.identity_rows;
