@@ -187,14 +187,14 @@ def generate(folder: Path, rows: int) -> None:
     for part in ("models", "target"):
         (folder / part).mkdir(parents=True)
     (folder / "models" / "users.sql").write_text(USERS, encoding="utf-8")
-    with closing(duckdb.connect(str(folder / "identities.duckdb"))) as engine:
+    with closing(unionfind.connect(folder / "identities.duckdb")) as engine:
         execute_file(engine, "identities", rows=rows)
 
 
 def draw_changes(folder: Path, changes: int, draw: int) -> None:
     """Writes a file of changes of what is in the warehouse."""
     (folder / "changes.duckdb").unlink(missing_ok=True)
-    with closing(duckdb.connect(str(folder / "changes.duckdb"))) as engine:
+    with closing(unionfind.connect(folder / "changes.duckdb")) as engine:
         engine.execute(f"attach '{folder}/target/warehouse.duckdb' as warehouse (read_only)")
         execute_file(engine, "changes", changes=changes, draw=draw)
 
@@ -210,7 +210,6 @@ def resolve(folder: Path, given: str, arrive: str, warehouse: str = "warehouse",
 
     users = load_project(Settings(folder)).users
     with engine_for(folder, {"memory_limit": limit} if limit else {}) as engine:
-        # A process of ours looks interactive to DuckDB, which then draws progress bars.
         engine.execute("set enable_progress_bar = false")
         watch = Stopwatch(engine, rendered)
         engine.execute(f"attach '{folder}/{given}.duckdb' as given (read_only)")
@@ -249,7 +248,7 @@ def join_in_c(folder: Path, source: str, identities: str) -> dict[str, float]:
 
 def partition(warehouse: Path) -> str:
     """A checksum of who is with whom, and the number of clusters."""
-    with closing(duckdb.connect(str(warehouse), read_only=True)) as engine:
+    with closing(unionfind.connect(warehouse, read_only=True)) as engine:
         return _partition(
             engine, "usersync.identity_rows join usersync.components using (_pk)", "identity_id::bigint", "_user"
         )
@@ -257,7 +256,7 @@ def partition(warehouse: Path) -> str:
 
 def partition_in_c(folder: Path, source: str, identities: str) -> str:
     """The same of the union-find's labels, of the identities that there are."""
-    with closing(duckdb.connect(str(folder / "floor.duckdb"), read_only=True)) as engine:
+    with closing(unionfind.connect(folder / "floor.duckdb", read_only=True)) as engine:
         engine.execute(f"attach '{folder}/{source}.duckdb' as source (read_only)")
         return _partition(engine, f"labels semi join ({identities}) using (key)", "key", "label")
 
@@ -268,7 +267,7 @@ def _partition(engine: duckdb.DuckDBPyConnection, relation: str, key: str, clust
 
 
 def connect_edges(folder: Path) -> duckdb.DuckDBPyConnection:
-    engine = duckdb.connect()
+    engine = unionfind.connect()
     engine.execute(f"attach '{folder}/edges.duckdb' as source (read_only)")
     engine.execute("create temp table edges as from source.edges")
     engine.execute("create temp table nodes as from source.nodes")
@@ -276,7 +275,7 @@ def connect_edges(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def draw_edges(folder: Path) -> int:
-    with closing(duckdb.connect(str(folder / "edges.duckdb"))) as engine:
+    with closing(unionfind.connect(folder / "edges.duckdb")) as engine:
         engine.execute(f"attach '{folder}/target/warehouse.duckdb' as warehouse (read_only)")
         execute_file(engine, "edges")
         return engine.execute("select count(*) from edges").fetchall()[0][0]

@@ -29,6 +29,13 @@ def compile_to(library: Path) -> None:
     subprocess.run(["cc", "-O3", "-shared", "-fPIC", "-o", library, SOURCE], check=True)
 
 
+def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    engine = duckdb.connect(str(path), read_only=read_only)
+    # A process of a pool looks interactive to DuckDB, which would draw progress bars.
+    engine.execute("set enable_progress_bar = false")
+    return engine
+
+
 def timed(library: Path, identities: str, source: Path, target: Path) -> dict[str, float]:
     """Writes table `labels(key, label)`, the least key of each one's component, to a new file; returns seconds.
 
@@ -43,7 +50,7 @@ def timed(library: Path, identities: str, source: Path, target: Path) -> dict[st
     target.unlink(missing_ok=True)
     find = ctypes.CDLL(str(library)).components
     find.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
-    with closing(duckdb.connect(str(target))) as engine:
+    with closing(connect(target)) as engine:
         engine.execute(f"attach '{source}' as source (read_only)")
         engine.execute(f"create temp view identities as {identities}")
         at = [time.perf_counter()]

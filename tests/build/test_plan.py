@@ -515,6 +515,26 @@ def test_without_samples_there_are_counts(joined: Feeds) -> None:
     assert "\n\ncreated: 1\n\nupdated: 1\n\nsplit: 1\n" in joined.workspace.run("plan", "--limit", "0").stdout
 
 
+def test_every_key_of_the_json_is_documented(joined: Feeds) -> None:
+    joined.fill("crm", row("1", 7, "new@x"), row("2", 2), row("3", None, None, "+1"))
+    decide(joined.workspace, "unlink,app:5,shop:9,Zoe,,")
+    text = (Path(__file__).parents[2] / "docs/plan.md").read_text(encoding="utf-8")
+    text += (Path(__file__).parents[2] / "docs/identity.md").read_text(encoding="utf-8")
+    plan = planned(joined.workspace)
+    assert plan["users"]["split"]["count"]
+    assert [key for key in keys_of(plan) if f"`{key}`" not in text] == []
+
+
+def keys_of(value: object) -> set[str]:
+    """All keys of objects in a JSON value, but for those that are properties, columns or pipelines."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    if isinstance(value, dict):
+        named = {name: inner for name, inner in value.items() if name not in {"values", "samples", "removed"}}
+        return value.keys() | set().union(*map(keys_of, named.values()))
+    return set()
+
+
 def test_markdown_is_a_comment_with_folded_samples(joined: Feeds) -> None:
     joined.fill("crm", row("1", 7, "new@x", name="`| @all <b>"), row("2", 2))
     text = joined.workspace.run("plan", "--format", "markdown").stdout

@@ -155,6 +155,21 @@ def test_a_user_keeps_its_id_when_an_older_identity_that_waited_joins_it(feeds: 
     assert (results["users"]["created"], results["users"]["merged"]) == (0, 0)
 
 
+def test_an_identity_that_creates_users_inherits_before_an_older_one_that_does_not(feeds: Feeds) -> None:
+    feeds.workspace.users("email text", identifiers=["email"])
+    feeds.add("letter", COLUMNS, ("x", "b@x"), write="update_only")
+    feeds.workspace.build()
+    feeds.add("crm", COLUMNS, ("bob", "b@x"), ("cid", "b@x"))
+    feeds.workspace.build()
+    before = ids(feeds)
+    feeds.fill("crm", ("cid", "b@x"))
+    feeds.workspace.build()
+    feeds.fill("crm", ("cid", "c@x"))
+    feeds.workspace.build()
+    assert ids(feeds) == {"x": None, "cid": before["bob"]}
+    assert changes(feeds.workspace) == []
+
+
 # --- Decisions, and ids of the past ---
 
 

@@ -80,7 +80,7 @@ def command(
     project = console.load()
     try:
         selected = choose(project, select, exclude)
-        with watch(console, list(selected)) as listener:
+        with watch(console, list(selected), "plan") as listener:
             found = plan(project, selected, BuildOptions(**options), listener, limit=limit)
     except NothingSelectedError as error:
         if not allow_empty:

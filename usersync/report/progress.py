@@ -29,12 +29,12 @@ class Voice(Protocol):
 
 
 @contextmanager
-def watch(voice: Voice, pipelines: Sequence[str]) -> Iterator[Listener]:
-    """A listener for one build, in the manner that the console allows."""
+def watch(voice: Voice, pipelines: Sequence[str], what: str = "build") -> Iterator[Listener]:
+    """A listener for one build or plan, in the manner that the console allows."""
     if voice.quiet:
         yield silent
     elif voice.lively:
-        with _live(pipelines) as listener:
+        with _live(pipelines, what) as listener:
             yield listener
     else:
         yield lambda event: voice.note(line(event), event=event.step, pipeline=event.pipeline)
@@ -53,7 +53,7 @@ def line(event: Event) -> str:
 
 
 @contextmanager
-def _live(pipelines: Sequence[str]) -> Iterator[Listener]:
+def _live(pipelines: Sequence[str], what: str) -> Iterator[Listener]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -65,7 +65,7 @@ def _live(pipelines: Sequence[str]) -> Iterator[Listener]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         tasks = {stem: progress.add_task(stem, total=1, start=False, detail="") for stem in pipelines}
-        whole = progress.add_task("build", total=None, detail="reading")
+        whole = progress.add_task(what, total=None, detail="reading")
 
         def listen(event: Event) -> None:
             if event.pipeline is None:

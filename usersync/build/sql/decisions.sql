@@ -11,7 +11,10 @@ from (
 ) as t (line, decision, side, pipeline, id)
 where line > 0;
 
-create or replace temp table decision_sides as
+create or replace temp table decision_sides (line integer, side integer, _pk bigint);
+{% if references %}
+
+insert into temp.decision_sides
 select line, side, arg_min(_pk, (certainty << 40) + _age) as _pk
 from (
     select f.line, f.side, e._pk, e._age, if(e.id_kind = 'user_id', 0, 1)::bigint as certainty
@@ -23,6 +26,7 @@ from (
     join temp.decision_refs as f on f.pipeline = e.pipeline and f.id = e.fallback_id
 )
 group by line, side;
+{% endif %}
 
 -- An `unlink` of the same two beats a `link`.
 create or replace temp table decided as
