@@ -51,19 +51,18 @@ class Identifier:
 
     @property
     def kept(self) -> str:
-        """SQL of what there is to match by: the value as text or null, or the distinct elements as texts."""
+        """SQL of what there is to match by: the value as text or null, or the elements as texts."""
         listed = ", ".join(literal(value) for value in self.ignored)
         if self.array:
-            texts = f"list_filter({self.texts}, e -> e not in ({listed}))" if self.ignored else self.texts
-            return f"if(len({ident(self.column)}) > 1, list_distinct({texts}), {texts})"
+            return f"list_filter({self.texts}, e -> e not in ({listed}))" if self.ignored else self.texts
         return f"case when {self.texts} not in ({listed}) then {self.texts} end" if self.ignored else self.texts
 
     @property
     def present(self) -> str:
         """SQL of whether there is anything to match by; null is no."""
-        if self.array and self.ignored:
-            return f"list_count({self.kept}) > 0"
-        return f"list_count({ident(self.column)}) > 0" if self.array else f"({self.kept}) is not null"
+        if self.array:
+            return f"len({self.kept if self.ignored else ident(self.column)}) > 0"
+        return f"({self.kept}) is not null"
 
 
 def identifiers_of(users: UserSchema) -> tuple[Identifier, ...]:

@@ -1,6 +1,7 @@
 {% import 'macros.sql' as m with context %}
 -- Two values with one hash would join strangers: as many values as hashes, or another salt.
-select (select count(distinct value_hash) from {{ links }}) - (
+-- The links are in order, so each hash begins once.
+select count(*) - (
 {% for one in identifiers %}
     (select count(distinct value) from (select {{ "unnest(" ~ one.kept ~ ")" if one.array else one.kept }} as value from {{ scope }})) +
 {% endfor %}
@@ -9,4 +10,6 @@ select (select count(distinct value_hash) from {{ links }}) - (
 {% else %}
     0
 {% endif %}
-);
+)
+from (select value_hash is distinct from lag(value_hash) over () as begins from {{ links }})
+where begins;

@@ -5,6 +5,7 @@ create or replace temp table over (v ubigint);
 insert into temp.over
 select value_hash
 from {{ links }}
+where value_hash in (select value_hash from {{ links }} group by value_hash having count(*) > {{ limit }})
 group by value_hash
-having count(*) > {{ limit }};
+having count(distinct member) > {{ limit }};
 {% endif %}

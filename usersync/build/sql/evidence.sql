@@ -7,7 +7,7 @@ where component in (select component from temp.torn);
 
 create or replace temp table evidence as
 with held as (
-    select level, value, _pk
+    select distinct level, value, _pk
     from (
 {{ m.values("(select * from " ~ scope ~ " semi join temp.torn_members using (_pk))", identifiers, shared, salt) }}
     )

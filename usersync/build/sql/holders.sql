@@ -6,7 +6,7 @@ with held as (
     where value_hash in (select v from temp.came union select v from temp.went)
 )
 
-select v, count(*) as identities
+select v, count(distinct _pk) as identities
 from (
     select v, _pk
     from held

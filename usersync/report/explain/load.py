@@ -22,6 +22,7 @@ from usersync.project.overrides import Kind as DecisionKind
 from usersync.project.types import NESTED, Kind, PropertyType
 from usersync.report.explain.values import Ignored, Member, Origin, Rules, Source
 from usersync.report.people import Person
+from usersync.sources.engine import set_option
 from usersync.warehouse.store import rows
 
 PACKAGE = "usersync.report.explain"
@@ -36,6 +37,9 @@ _COLUMNS = (
     *("updated_at", "last_run"),
 )
 """Of the identities, beside their properties."""
+
+_FEW_ROWS = 100
+"""Up to so many rows are read at once; of more, their places are read first."""
 
 _LIFT = 1 << 60
 """Lifts the rank of a primary source's values over all others'."""
@@ -92,6 +96,11 @@ def read_settings(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> Setti
     )
 
 
+def look_up_many(engine: duckdb.DuckDBPyConnection) -> None:
+    """Lets lookups of up to 3,000 keys skip row groups; DuckDB's default is 50, and beyond it they are scans."""
+    set_option(engine, "dynamic_or_filter_threshold", 3_000)
+
+
 def load_people(
     engine: duckdb.DuckDBPyConnection, settings: Settings, people: Sequence[Person], leaves: Iterable[Property]
 ) -> None:
@@ -108,8 +117,15 @@ def load_people(
     _load(engine, settings, "temp.explained", columns)
 
 
-def load_outsiders(engine: duckdb.DuckDBPyConnection, settings: Settings) -> list[SharedKeys]:
-    """Adds identities of others: some that share a value with the user, and those that a decision speaks of."""
+def load_outsiders(engine: duckdb.DuckDBPyConnection, settings: Settings, keys: Iterable[int]) -> list[SharedKeys]:
+    """Adds identities of others: some that share a value with the user, and those that a decision speaks of.
+
+    Args:
+        engine: With the user loaded.
+        settings: What the last build resolved by.
+        keys: The user's identities whose values are looked at.
+    """
+    _choose(engine, keys)
     levels = (*range(len(settings.identifiers)), SAME_ID)
     hashes = [(level, value_hash(level, "value", settings.salt)) for level in levels]
     _run(engine, "outside", hashes=hashes, few=FEW, most=VALUES, same_id=SAME_ID)
@@ -141,11 +157,13 @@ def load_shared(engine: duckdb.DuckDBPyConnection) -> list[SharedKeys]:
 
 def _load(engine: duckdb.DuckDBPyConnection, settings: Settings, table: str, columns: Iterable[str]) -> None:
     """Reads the identities of `temp.explained_keys`, first of all or in addition to those read before."""
+    count = int(rows(engine, "select count(*) from temp.explained_keys")[0][0])
     _run(
         engine,
         "rows",
         rows=table,
         fresh=table == "temp.explained",
+        few=count <= _FEW_ROWS,
         columns=list(dict.fromkeys(columns)),
         identifiers=settings.identifiers,
         same_id=SAME_ID,
@@ -164,12 +182,16 @@ def _run(engine: duckdb.DuckDBPyConnection, name: str, **values: Any) -> None:
 
 def read_members(engine: duckdb.DuckDBPyConnection, settings: Settings, keys: Iterable[int]) -> dict[int, Member]:
     """Some of the loaded identities by their keys, the oldest first."""
-    engine.execute(f"create or replace temp table chosen as select unnest({sorted(keys)}::bigint[]) as _pk")
+    _choose(engine, keys)
     *before, members = statements(PACKAGE, "members", identifiers=settings.identifiers)
     for statement in before:
         engine.execute(statement)
     found = rows(engine, members)
     return {pk: Member(*(pk, *said, tuple(map(_values, held)), user)) for pk, *said, held, user in found}
+
+
+def _choose(engine: duckdb.DuckDBPyConnection, keys: Iterable[int]) -> None:
+    engine.execute(f"create or replace temp table chosen as select unnest({sorted(keys)}::bigint[]) as _pk")
 
 
 def _values(held: list[str | None] | None) -> tuple[str, ...]:

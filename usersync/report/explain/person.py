@@ -19,6 +19,7 @@ from usersync.report.explain.load import (
     load_outsiders,
     load_people,
     load_shared,
+    look_up_many,
     read_decisions,
     read_members,
     read_origins,
@@ -48,12 +49,13 @@ def explain(project: Project, text: str) -> Explanation:
     """
     users = _users(project)
     with reading(project) as engine:
+        look_up_many(engine)
         person, subject = find(engine, users, text)
         settings = read_settings(engine, users)
         load_people(engine, settings, [person], settings.leaves)
-        shared = load_outsiders(engine, settings)
         keys = _keys(person)
         shown = keys if len(keys) <= MOST else nearest(engine, person.identities[0].pk, MOST)
+        shared = load_outsiders(engine, settings, shown)
         found = _Loaded(engine, settings, project.decisions, shown, shared)
         own = [member for pk, member in found.members.items() if pk in shown]
         return Explanation(
@@ -80,6 +82,7 @@ def compare(project: Project, one: str, other: str) -> Comparison:
     """
     users = _users(project)
     with reading(project) as engine:
+        look_up_many(engine)
         (person, subject), (second, its) = find(engine, users, one), find(engine, users, other)
         settings = read_settings(engine, users)
         if (person.component, person.key) != (second.component, second.key):

@@ -2,7 +2,7 @@
 create or replace temp table sought as
 {% for level, hash in hashes %}
 select level, value, {{ hash }} as value_hash
-from (select distinct level, value from temp.held where level = {{ level }})
+from (select distinct level, value from temp.held where level = {{ level }} and _pk in (select _pk from temp.chosen))
 anti join temp.held_ignored using (level, value)
 {{ "union all" if not loop.last }}
 {% endfor %};

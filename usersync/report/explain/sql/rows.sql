@@ -1,4 +1,14 @@
--- First where the rows are, then the rows: a lookup by key alone would decode all columns of every row group that it
+{% if few %}
+create or replace temp table {{ rows }} as
+select
+    k.side,
+{% for column in columns %}
+    r.{{ column | ident }}{{ "," if not loop.last }}
+{% endfor %}
+from usersync.identity_rows as r
+join temp.explained_keys as k on k._pk = r._pk;
+{% else %}
+-- First where the rows are, then the rows: a lookup of many keys would decode all columns of every row group that it
 -- meets.
 create or replace temp table explained_places as
 select k.side, r.rowid as place
@@ -13,6 +23,7 @@ select
 {% endfor %}
 from usersync.identity_rows as r
 join temp.explained_places as p on p.place = r.rowid;
+{% endif %}
 
 -- What they hold of each identifier, ignored values too, and their ids.
 {{ "create or replace temp table held as" if fresh else "insert into temp.held" }}
