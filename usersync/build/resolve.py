@@ -26,6 +26,9 @@ from usersync.warehouse.store import rows
 _PRIMARY = 1 << 60
 """Lifts the rank of a primary source's values over all others'."""
 
+_BYTES_OF_A_VALUE = 64
+"""What a property of an identity takes at most while users' values are computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class UserCounts:
@@ -100,7 +103,7 @@ class Resolution:
         self._part()
         leaves = [{"column": leaf.column, "golden": _golden(self.users, leaf)} for leaf in self.users.leaves]
         users_before = "usersync.user_rows" if self.full else "temp.users_before"
-        self._run("users", leaves=leaves, now=now, users_before=users_before)
+        self._run("users", leaves=leaves, now=now, users_before=users_before, slices=self._slices())
         return self._counts()
 
     def apply(self, run_id: str, now: str) -> None:
@@ -187,6 +190,12 @@ class Resolution:
             total=users + actions.get("insert", 0) - actions.get("delete", 0),
             identities=identities + changes.get("insert", 0) - changes.get("delete", 0),
         )
+
+    def _slices(self) -> int:
+        """In how many parts users' values are computed: all at once unless memory is scarce."""
+        [(identities,)] = rows(self.engine, "select count(*) from temp.members")
+        [(memory,)] = rows(self.engine, "select parse_formatted_bytes(current_setting('memory_limit'))")
+        return int(identities * len(self.users.leaves) * _BYTES_OF_A_VALUE / (memory / 2)) + 1
 
     def _numbers(self, column: str, table: str) -> dict[str, int]:
         if self.idle:

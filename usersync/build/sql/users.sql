@@ -40,8 +40,10 @@ from temp.placed as p
 left join temp.tied as t on t._pk = p._pk
 where p._user is not null;
 
--- The value of a property: the primary source's latest, else the latest; ties go to the smaller (pipeline, id).
-create or replace temp table golden as
+-- The value of a property: the primary source's latest, else the latest; ties go to the smaller (pipeline, id). In slices
+-- of users where all at once would not fit in memory.
+{% for slice in range(slices) %}
+{{ "create or replace temp table golden as" if loop.first else "insert into temp.golden" }}
 select
     r._user,
 {% for leaf in leaves %}
@@ -51,8 +53,12 @@ select
     max(s.updated_at) as updated_at
 from {{ scope }} as s
 join temp.ranked as r on r._pk = s._pk
+{% if slices > 1 %}
+where r._user % {{ slices }} = {{ slice }}
+{% endif %}
 group by r._user;
 
+{% endfor %}
 create or replace temp table user_delta as
 select
     case when o._user is null then 'insert' when g._user is null then 'delete' else 'update' end as _action,

@@ -6,13 +6,12 @@ where component in (
     select component
     from usersync.nodes
     where _pk in (select _pk from temp.explained where side = 1)
-)
-    and _pk in (select _pk from temp.chosen);
+);
 
 create or replace temp table other_users as
 select _user, user_id
 from usersync.user_rows
-where _user in (select _user from temp.others);
+where _user in (select _user from temp.others where _pk in (select _pk from temp.chosen));
 
 select
     e._pk,
