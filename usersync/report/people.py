@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +10,11 @@ from typing import Any
 
 import duckdb
 
+from usersync.build.links import value_hash
+from usersync.build.state import read_state
 from usersync.compile.conversions import value_of
 from usersync.compile.source_types import source_type
-from usersync.compile.sql import literal, template
+from usersync.compile.sql import literal, statements, template
 from usersync.diagnostics import ConfigError, did_you_mean
 from usersync.project.model import Property, UserSchema
 from usersync.project.types import NESTED, Kind, PropertyType
@@ -136,7 +139,8 @@ def _by_reference(engine: duckdb.DuckDBPyConnection, pipeline: str, identity_id:
             raise ConfigError(f"no pipeline {pipeline!r} has brought identities", hint=did_you_mean(pipeline, known))
         hint = "ids are compared as text, letter by letter; `usersync show identities` lists them"
         raise ConfigError(f"{pipeline} has no identity {identity_id!r}", hint=hint)
-    own = f"select component, _user from usersync.components where _pk = {found.pk}"
+    component = f"select component from usersync.nodes where _pk = {found.pk}"
+    own = f"select component, _user from usersync.components where component in ({component}) and _pk = {found.pk}"
     [person] = _load(engine, _clusters(engine, own))
     return replace(person, named=found)
 
@@ -149,11 +153,29 @@ def _by_value(engine: duckdb.DuckDBPyConnection, users: UserSchema, path: str, t
     if value is None:
         raise ConfigError(f"{text!r} is not a valid {kind}, which is what {path} is")
     sought = {"column": leaf.column, "array": array, "value": value, "stored": kind.stored, "limit": MOST + 1}
-    people = _load(engine, _clusters(engine, template(PACKAGE, "holders", **sought)))
+    # The index does not have ignored values.
+    clusters = next(
+        filter(None, (_holders(engine, hash=found, **sought) for found in (*_hashes(engine, path, value), None))), []
+    )
+    people = _load(engine, clusters)
     if not people:
         hint = "values are compared as they are after mapping and conversion: letter by letter"
         raise ConfigError(f"nobody has {path} = {text!r}", hint=hint)
     return people
+
+
+def _hashes(engine: duckdb.DuckDBPyConnection, path: str, value: str) -> list[str]:
+    """SQL of a value's hash in the index of identifiers, if the last build matched by the property."""
+    state = read_state(engine)
+    identifiers = json.loads(state.resolution or "{}").get("identifiers", [])
+    return [value_hash(identifiers.index(path), literal(value), state.salt)] if path in identifiers else []
+
+
+def _holders(engine: duckdb.DuckDBPyConnection, **sought: Any) -> list[tuple[int, int | None]]:
+    *before, holders = statements(PACKAGE, "holders", **sought)
+    for statement in before:
+        engine.execute(statement)
+    return _clusters(engine, holders)
 
 
 def _leaf(engine: duckdb.DuckDBPyConnection, users: UserSchema, path: str) -> Property:
