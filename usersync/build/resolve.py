@@ -84,6 +84,8 @@ class Resolution:
         Raises:
             ConfigError: there are too many identifiers.
         """
+        # Up to so many keys a lookup skips the row groups that have none of them.
+        self.engine.execute("set dynamic_or_filter_threshold = 3000")
         self._linking = self._arrive()
         self._decide()
         self.idle = not self.full and not rows(
