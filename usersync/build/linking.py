@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from usersync.build.links import Identifier, value_hash
+from usersync.build.links import Identifier, id_value, value_hash
 from usersync.build.state import State, resolution_of
 from usersync.build.statements import PACKAGE, run
 from usersync.compile.sql import template
 from usersync.project.model import UserSchema
 from usersync.warehouse.store import rows
-
-_ARRIVED = "(select * from temp.arrivals where _action <> 'delete')"
 
 
 @dataclass
@@ -32,10 +30,10 @@ class Linking:
         limit = self.users.max_identities_per_value
         if limit is not None:
             self._run("holders")
-            crossed = template(PACKAGE, "crossed", limit=limit, over=self.over, arrived=_ARRIVED, **self.values)
+            crossed = template(PACKAGE, "crossed", limit=limit, over=self.over, **self.values)
             if rows(self.engine, crossed)[0][0]:
                 return False
-            self._refit("temp.came", "v", _ARRIVED)
+            self._refit("temp.came", "v", "temp.arrived")
         self._run("touched")
         return True
 
@@ -71,6 +69,7 @@ class Linking:
             "shared": self.state.shared,
             "salt": self.state.salt,
             "hashed": value_hash,
+            "id_value": id_value,
         }
 
     def _refit(self, links: str, hash_column: str, relation: str) -> None:

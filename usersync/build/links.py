@@ -90,6 +90,16 @@ def value_hash(level: int, value: str, salt: int) -> str:
     return f"hash({level}::utinyint, {salted})"
 
 
+def id_value(relation: str = "") -> str:
+    """SQL of what two identities with one id in one connection share, as text.
+
+    Args:
+        relation: The alias of the identities' relation, where a name alone would not do.
+    """
+    prefix = f"{relation}." if relation else ""
+    return " || chr(31) || ".join(f"{prefix}{name}" for name in ("connection", "id_kind", "identity_id"))
+
+
 def stored_values(users: UserSchema) -> str:
     """SQL of what the row `e` of an identity said that users are made by: ids, age, identifiers."""
     columns = {leaf.path: leaf.column for leaf in users.leaves}

@@ -47,8 +47,9 @@ class UserCounts:
 class Resolution:
     """One resolution, from `temp.delta` to what is to be written.
 
-    It leaves `temp.arrivals` (identities that change), `scope` (all that it looks at, as they will be), `temp.placed`
-    (each one's user), `temp.user_delta` (users that change), `temp.user_moves` (users that come, go, or change id).
+    It leaves `temp.delta` (identities that change, now with keys and ages), `scope` (all that it looks at, as they will
+    be), `temp.placed` (each one's user), `temp.user_delta` (users that change), `temp.user_moves` (users that come, go,
+    or change id).
     """
 
     engine: duckdb.DuckDBPyConnection
@@ -89,7 +90,7 @@ class Resolution:
         self._linking = self._arrive()
         self._decide()
         self.idle = not self.full and not rows(
-            self.engine, "select 1 from temp.arrivals union all select 1 from temp.decisions_changed limit 1"
+            self.engine, "select 1 from temp.delta union all select 1 from temp.decisions_changed limit 1"
         )
         if self.idle:
             return self._counts()
@@ -117,7 +118,7 @@ class Resolution:
         if self.idle:
             return
         state = self._linking.state.rows()
-        self._run("apply", run_id=run_id, now=now, links=self.links, parted=self.parted, state=state)
+        self._run("apply", run_id=run_id, now=now, parted=self.parted, state=state)
         problems = rows(self.engine, template(PACKAGE, "check", scope=self.scope))
         if problems:
             raise WarehouseError(f"a check of the warehouse failed, nothing was written: {problems[0][0]}")
@@ -131,8 +132,8 @@ class Resolution:
         stored = read_state(self.engine)
         run(self.engine, "arrivals", last_key=stored.last_key, old=stored_values(self.users))
         run(self.engine, "everyone")
-        arrived = "select distinct pipeline, connection from temp.arrivals where _action <> 'delete'"
-        last_key = rows(self.engine, "select coalesce(greatest(max(_pk), max(_age)), 0) from temp.arrivals")[0][0]
+        arrived = "select distinct pipeline, connection from temp.arrived"
+        last_key = rows(self.engine, "select coalesce(greatest(max(_pk), max(_age)), 0) from temp.delta")[0][0]
         state = replace(stored.with_pipelines(rows(self.engine, arrived)), last_key=max(stored.last_key, last_key))
         state = replace(state, resolution=resolution_of(self.users, state))
         self.full = self.full or state.resolution != stored.resolution
@@ -183,7 +184,7 @@ class Resolution:
     def _counts(self) -> UserCounts:
         moves = self._numbers("change", "user_moves")
         actions = self._numbers("_action", "user_delta")
-        changes = self._numbers("_action", "arrivals")
+        changes = self._numbers("_action", "delta")
         [(users,)] = rows(self.engine, "select count(*) from usersync.user_rows")
         [(identities,)] = rows(self.engine, "select count(*) from usersync.identity_rows")
         return UserCounts(

@@ -1,11 +1,9 @@
 -- Deleting and inserting touches few row groups; an update in place would rewrite every one that has a row of it.
 delete from usersync.identity_rows
-where _pk in (select _pk from temp.arrivals where _action <> 'insert');
+where _pk in (select _pk from temp.delta where _action <> 'insert');
 
 insert into usersync.identity_rows by name
-select * exclude (_action, _into, _old)
-from temp.arrivals
-where _action <> 'delete';
+from temp.arrived;
 
 delete from usersync.user_rows
 where _user in (select _user from temp.user_delta where _action <> 'insert');
@@ -60,16 +58,12 @@ select component, _pk, _user
 from temp.placed
 order by component, _pk;
 
-{% if links != "usersync.links" %}
-create or replace table usersync.links as
-from {{ links }};
-{% endif %}
 {% else %}
 delete from usersync.overruled_values
 where (pipeline, id_kind, identity_id) in (
     select (pipeline, id_kind, identity_id) from {{ scope }}
     union all
-    select (pipeline, _old.id_kind, _old.identity_id) from temp.arrivals where _old is not null
+    select (pipeline, _old.id_kind, _old.identity_id) from temp.delta where _old is not null
 );
 
 delete from usersync.components
@@ -97,7 +91,7 @@ order by _pk;
 
 delete from usersync.links
 where value_hash in (select v from temp.went)
-    and (member & 4294967295)::bigint in (select _pk from temp.arrivals);
+    and (member & 4294967295)::bigint in (select _pk from temp.delta);
 
 insert into usersync.links
 select v, member

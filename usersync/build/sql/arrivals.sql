@@ -52,6 +52,3 @@ select
 from usersync.identity_rows as e
 join temp.heirs as h on h._pk = e._pk
 where e._pk not in (select _pk from temp.delta);
-
-create or replace temp view arrivals as
-from temp.delta;

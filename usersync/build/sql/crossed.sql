@@ -11,7 +11,7 @@ where t.over <> (t.v in (select v from temp.over))
     or exists (
         -- Another value with the hash of one that counts as null.
         from (
-{{ m.values(arrived, identifiers, shared, salt) }}
+{{ m.values("temp.arrived", identifiers, shared, salt) }}
         ) as x
         join temp.over as o on o.v = x.v
         where o.value <> x.value or o.property is distinct from x.property

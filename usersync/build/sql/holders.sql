@@ -10,7 +10,7 @@ select v, count(distinct _pk) as identities
 from (
     select v, _pk
     from held
-    anti join temp.arrivals using (_pk)
+    anti join temp.delta using (_pk)
     union all
     select v, (member & 4294967295)::bigint
     from temp.came

@@ -8,9 +8,9 @@ from (
 {% else %}
     select property, value, identities from usersync.ignored_values where reason = 'ignore_values'
     union all by name
-    ({{ m.listed("(select * from temp.arrivals where _action <> 'delete')", identifiers, 1) }})
+    ({{ m.listed("temp.arrived", identifiers, 1) }})
     union all by name
-    ({{ m.listed("(select unnest(_old) from temp.arrivals where _old is not null)", identifiers, -1) }})
+    ({{ m.listed("temp.former", identifiers, -1) }})
 {% endif %}
 )
 group by property, value

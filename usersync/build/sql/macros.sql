@@ -15,7 +15,7 @@ from (
 where v is not null
 union all
 {% endfor %}
-select {{ hashed(255, "connection || chr(31) || id_kind || chr(31) || identity_id", salt) }} as v, _pk::ubigint as member
+select {{ hashed(255, id_value(), salt) }} as v, _pk::ubigint as member
 from {{ relation }}
 where {{ "connection in (" ~ (shared | map('literal') | join(', ')) ~ ")" if shared else "false" }}
 {% endmacro %}
@@ -32,7 +32,7 @@ union all
 {% endfor %}
 select 255::utinyint as level, null::varchar as property, value, {{ hashed(255, "value", salt) }} as v, _pk
 from (
-    select _pk, connection, connection || chr(31) || id_kind || chr(31) || identity_id as value
+    select _pk, connection, {{ id_value() }} as value
     from {{ relation }}
 )
 where {{ "connection in (" ~ (shared | map('literal') | join(', ')) ~ ")" if shared else "false" }}

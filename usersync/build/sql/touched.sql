@@ -2,10 +2,8 @@
 create or replace temp table met as
 select distinct (l.member & 4294967295)::bigint as _pk
 from usersync.links as l
-join (select distinct v, member >> 32 as mask from temp.came) as c
-    on c.v = l.value_hash and c.mask & (l.member >> 32) = 0
-where l.value_hash in (select v from temp.came)
-    and l.value_hash not in (select v from temp.over);
+join (select distinct v, member >> 32 as mask from temp.came where v not in (select v from temp.over)) as c
+    on c.v = l.value_hash and c.mask & (l.member >> 32) = 0;
 
 -- Components that may come apart or together. Nothing outside them can change.
 create or replace temp table touched_components as
@@ -14,7 +12,7 @@ from usersync.nodes
 where _pk in (
     select _pk from temp.met
     union all
-    select _pk from temp.arrivals
+    select _pk from temp.delta
     union all
     select unnest([a, b]) from temp.decisions_changed
 );
@@ -29,16 +27,14 @@ create or replace temp table places as
 select rowid as place
 from usersync.identity_rows
 where _pk in (select _pk from temp.before)
-    and _pk not in (select _pk from temp.arrivals);
+    and _pk not in (select _pk from temp.delta);
 
 create or replace temp table touched as
 select r.*
 from usersync.identity_rows as r
 join temp.places as p on r.rowid = p.place
 union all by name
-select * exclude (_action, _into, _old)
-from temp.arrivals
-where _action <> 'delete';
+from temp.arrived;
 
 create or replace temp table users_before as
 select *

@@ -134,13 +134,13 @@ left join (
     from temp.placed
     union all
     select a._age, p._user
-    from temp.arrivals as a
+    from temp.delta as a
     join temp.placed as p on p._pk = a._into
     where a._action = 'delete' and a._age not in (select _age from temp.placed)
     union all
     -- One that took over the id of an older one no longer has its own.
     select a._old._age, p._user
-    from temp.arrivals as a
+    from temp.delta as a
     join temp.placed as p on p._pk = a._pk
     where a._action = 'update' and a._old._age <> a._age
 ) as h on h._age = d._user

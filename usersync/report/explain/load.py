@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from usersync.build.links import SAME_ID, Identifier, identifiers_of, value_hash
+from usersync.build.links import SAME_ID, Identifier, id_value, identifiers_of, value_hash
 from usersync.build.state import read_state, resolution_of
 from usersync.compile.sql import ident, literal, statements, template
 from usersync.diagnostics import ConfigError
@@ -167,6 +167,7 @@ def _load(engine: duckdb.DuckDBPyConnection, settings: Settings, table: str, col
         columns=list(dict.fromkeys(columns)),
         identifiers=settings.identifiers,
         same_id=SAME_ID,
+        id_value=id_value,
     )
 
 

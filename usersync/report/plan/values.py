@@ -46,7 +46,7 @@ def named(pipeline: str, identity_id: str, id_kind: str, action: str | None) -> 
         pipeline: Its pipeline.
         identity_id: Its id there.
         id_kind: `user_id` or `fallback`.
-        action: As in `temp.arrivals`.
+        action: As in `temp.delta`.
     """
     return Named(pipeline, identity_id, id_kind, _CHANGES.get(action))
 

@@ -122,7 +122,7 @@ def links(engine: duckdb.DuckDBPyConnection, steps: tuple[Step, ...]) -> tuple[L
 def names_of(engine: duckdb.DuckDBPyConnection, members: list[Member]) -> dict[int, Named]:
     """Identities by key, as they are named in a plan."""
     listed = ", ".join(str(member.pk) for member in members)
-    found = rows(engine, f"select _pk, _action from temp.arrivals where _pk in ({listed})") if members else []
+    found = rows(engine, f"select _pk, _action from temp.delta where _pk in ({listed})") if members else []
     actions = dict(found)
     return {m.pk: named(m.pipeline, m.identity_id, m.id_kind, actions.get(m.pk)) for m in members}
 

@@ -1,4 +1,12 @@
-{% if few %}
+{% if not few %}
+-- First where the rows are, then the rows: a lookup of many keys would decode all columns of every row group that it
+-- meets.
+create or replace temp table explained_places as
+select k.side, r.rowid as place
+from usersync.identity_rows as r
+join temp.explained_keys as k on k._pk = r._pk;
+{% endif %}
+
 create or replace temp table {{ rows }} as
 select
     k.side,
@@ -6,24 +14,7 @@ select
     r.{{ column | ident }}{{ "," if not loop.last }}
 {% endfor %}
 from usersync.identity_rows as r
-join temp.explained_keys as k on k._pk = r._pk;
-{% else %}
--- First where the rows are, then the rows: a lookup of many keys would decode all columns of every row group that it
--- meets.
-create or replace temp table explained_places as
-select k.side, r.rowid as place
-from usersync.identity_rows as r
-join temp.explained_keys as k on k._pk = r._pk;
-
-create or replace temp table {{ rows }} as
-select
-    p.side,
-{% for column in columns %}
-    r.{{ column | ident }}{{ "," if not loop.last }}
-{% endfor %}
-from usersync.identity_rows as r
-join temp.explained_places as p on p.place = r.rowid;
-{% endif %}
+join {{ "temp.explained_keys as k on k._pk = r._pk" if few else "temp.explained_places as k on k.place = r.rowid" }};
 
 -- What they hold of each identifier, ignored values too, and their ids.
 {{ "create or replace temp table held as" if fresh else "insert into temp.held" }}
@@ -34,7 +25,7 @@ from (
     from {{ rows }}
     union all
 {% endfor %}
-    select side, _pk, _age, {{ same_id }} as level, null::varchar as property, connection || chr(31) || id_kind || chr(31) || identity_id as value
+    select side, _pk, _age, {{ same_id }} as level, null::varchar as property, {{ id_value() }} as value
     from {{ rows }}
 )
 where value is not null;
@@ -50,7 +41,7 @@ join (select distinct level, property, value from temp.held) as h on h.property 
 select
     e._pk,
     if(o.property is null, {{ same_id }}, list_position([{{ identifiers | map(attribute='path') | map('literal') | join(', ') }}]::varchar[], o.property) - 1) as level,
-    if(o.property is null, e.connection || chr(31) || e.id_kind || chr(31) || e.identity_id, o.value) as value
+    if(o.property is null, {{ id_value("e") }}, o.value) as value
 from usersync.overruled_values as o
 join {{ rows }} as e
     on e.pipeline = o.pipeline and e.identity_id = o.identity_id and e.id_kind = o.id_kind

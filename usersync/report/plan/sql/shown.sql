@@ -62,10 +62,10 @@ select p._user, coalesce(r._rank, 0) as _rank, a._action, s.*
 from {{ scope }} as s
 join temp.placed as p on p._pk = s._pk
 left join temp.ranked as r on r._pk = s._pk
-left join temp.arrivals as a on a._pk = s._pk
+left join temp.delta as a on a._pk = s._pk
 where p._user in (select _user from temp.shown_users where change in ('created', 'updated', 'split'))
 union all by name
 select b._user, 0 as _rank, a._action, a.* exclude (_action, _into, _old)
-from temp.arrivals as a
+from temp.delta as a
 join {{ before }} as b on b._pk = a._pk
 where a._action = 'delete' and b._user in (select _user from temp.shown_users where change = 'deleted');

@@ -1,5 +1,5 @@
 -- The identity that one under a fallback id has become.
 select s.pipeline, s.identity_id, s.id_kind, null
-from temp.arrivals as a
-join temp.arrivals as s on s._pk = a._into
+from temp.delta as a
+join temp.delta as s on s._pk = a._into
 where a._pk = {{ place }};

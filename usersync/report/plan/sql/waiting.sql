@@ -2,7 +2,7 @@
 with waiting as (
     select p._pk, p._age, a._action
     from temp.placed as p
-    left join temp.arrivals as a on a._pk = p._pk
+    left join temp.delta as a on a._pk = p._pk
     where p._user is null and (p.old_user is not null or a._action = 'insert')
 )
 
