@@ -100,7 +100,7 @@ CLUSTERING = {
     *("counted", "links", "refit", "ordered", "collisions", "edges", "hook", "jump", "contract", "compose", "members"),
 }
 """Templates that find clusters, which is all that the union-find does; the rest makes users of them."""
-LABELS = ("usersync.nodes", "usersync.components")
+LABELS = ("usersync.links", "usersync.nodes", "usersync.components")
 """Tables that clusters are written to."""
 
 
@@ -206,6 +206,7 @@ def resolve(folder: Path, given: str, arrive: str, warehouse: str = "warehouse",
     from usersync.build.resolve import Resolution
     from usersync.project.load import Settings, load_project
     from usersync.sources.engine import engine_for
+    from usersync.warehouse.stand_in import tables_of_today
     from usersync.warehouse.store import attach_warehouse, prepare_tables, transaction
 
     users = load_project(Settings(folder)).users
@@ -214,14 +215,15 @@ def resolve(folder: Path, given: str, arrive: str, warehouse: str = "warehouse",
         watch = Stopwatch(engine, rendered)
         engine.execute(f"attach '{folder}/{given}.duckdb' as given (read_only)")
         attach_warehouse(engine, folder / "target" / f"{warehouse}.duckdb")
-        with transaction(engine):
-            prepare_tables(engine, users)
+        with tables_of_today(engine, users):
             start_merge(engine, users)
             engine.execute(arrive)
             at, used = [time.perf_counter()], time.process_time()
             resolution = Resolution(watch, users)
             resolution.compute(NOW)
             at.append(time.perf_counter())
+        with transaction(engine):
+            prepare_tables(engine, users)
             resolution.apply(given, NOW)
             at.append(time.perf_counter())
         engine.execute("checkpoint warehouse")

@@ -37,19 +37,19 @@ class Linking:
         self._run("touched")
         return True
 
-    def link(self, scope: str, links: str, *, full: bool) -> bool:
-        """Makes the table `links` of all in scope, ordered by value; False when two values have one hash."""
+    def link(self, scope: str, *, full: bool) -> bool:
+        """Makes `temp.links` of all in scope, ordered by value; False when two values have one hash."""
         limit = self.users.max_identities_per_value
         if full and limit is None:
             self._run("counted", limit=None)
-            self._run("links", links=links, scope=scope, sorted=True)
+            self._run("links", links="temp.links", scope=scope, sorted=True)
         else:
             self._run("links", links="temp.loose", scope=scope, sorted=False)
             if full:
                 self._run("counted", links="temp.loose", limit=limit)
             self._refit("temp.loose", "value_hash", scope)
-            self._run("ordered", links=links)
-        return not rows(self.engine, template(PACKAGE, "collisions", links=links, scope=scope, **self.values))[0][0]
+            self._run("ordered")
+        return not rows(self.engine, template(PACKAGE, "collisions", scope=scope, **self.values))[0][0]
 
     def resalt(self) -> None:
         """Another hash for all values."""

@@ -19,8 +19,8 @@ from usersync.compile.pipeline import Compiled
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Pipeline, Project, UserSchema
 from usersync.sources.engine import engine_for
-from usersync.warehouse.stand_in import attach_unwritable
-from usersync.warehouse.store import transaction, warehouse_path
+from usersync.warehouse.stand_in import attach_unwritable, tables_of_today
+from usersync.warehouse.store import refusals, warehouse_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Rehearsal:
     warnings: tuple[Diagnostic, ...]
     refused: Diagnostic | None
     """Why nothing would be written at all, if a guard says so."""
-    fits: bool
-    """Whether the warehouse is there with the tables of today."""
+    database: str
+    """What the tables of the last build are in: the warehouse, or what stands in for it where a build would fit it."""
 
     @property
     def exit_code(self) -> int:
@@ -73,10 +73,9 @@ def rehearse(
     if profile is None or users is None:
         raise ConfigError("there is no project to build")
     with _spill(project.root) as spill, engine_for(project.root, {**spill, **profile.warehouse}) as engine:
-        fits = attach_unwritable(
+        attach_unwritable(
             engine,
             warehouse_path(profile, project.root),
-            users,
             lock_timeout=options.lock_timeout,
             waiting=lambda holder: listener(Event("waiting", detail=f"the warehouse is held by {holder}")),
         )
@@ -84,12 +83,12 @@ def rehearse(
             compiled = wanted(engine, compiled, options)
         pipelines = Pipelines(engine, project, profile, users, compiled, options, listener)
         staged = pipelines.read()
-        with transaction(engine):
+        with refusals(), tables_of_today(engine, users) as database:
             pipelines.merge(staged)
             pipelines.find_orphans()
             listener(Event("resolving"))
             full = options.full_refresh
-            resolution = Resolution(engine, users, project.decisions, full=full, writable=False)
+            resolution = Resolution(engine, users, project.decisions, full=full)
             counts = resolution.compute(pipelines.now)
             yield Rehearsal(
                 engine,
@@ -100,7 +99,7 @@ def rehearse(
                 counts,
                 (*pipelines.warnings, *without_effect(resolution.unknown)),
                 too_many_merged(users, counts, resolution),
-                fits,
+                database,
             )
 
 

@@ -57,8 +57,6 @@ class Resolution:
     decisions: Sequence[Decision] = ()
     full: bool = False
     """Whether everything is resolved anew."""
-    writable: bool = True
-    """False when the warehouse is read-only: links of a full resolution then stay in memory."""
     unknown: tuple[Decision, ...] = field(default=(), init=False)
     """Decisions about identities that are not there."""
     idle: bool = field(default=False, init=False)
@@ -70,11 +68,6 @@ class Resolution:
     def scope(self) -> str:
         """The relation of all identities that are looked at, as they will be."""
         return "temp.everyone" if self.full else "temp.touched"
-
-    @property
-    def links(self) -> str:
-        """The table of their links, in order."""
-        return "usersync.links" if self.full and self.writable else "temp.links"
 
     def compute(self, now: str) -> UserCounts:
         """Resolves what changed.
@@ -95,12 +88,12 @@ class Resolution:
         if self.idle:
             return self._counts()
         self.full = self.full or not self._linking.touch()
-        while not self._linking.link(self.scope, self.links, full=self.full):
+        while not self._linking.link(self.scope, full=self.full):
             self._linking.resalt()
             self.full = True
         over = self._linking.over
         self._run("ignored", over=over)
-        self._run("edges", over=over, links=self.links)
+        self._run("edges", over=over)
         label_components(self.engine)
         self._run("members", before="usersync.components" if self.full else "temp.before")
         self._part()
@@ -117,11 +110,9 @@ class Resolution:
         """
         if self.idle:
             return
-        state = self._linking.state.rows()
-        self._run("apply", run_id=run_id, now=now, parted=self.parted, state=state)
-        problems = rows(self.engine, template(PACKAGE, "check", scope=self.scope))
-        if problems:
-            raise WarehouseError(f"a check of the warehouse failed, nothing was written: {problems[0][0]}")
+        self._check("check")
+        self._run("apply", run_id=run_id, now=now, parted=self.parted, state=self._linking.state.rows())
+        self._check("disagreements")
 
     def _arrive(self) -> Linking:
         """Gives keys, ages and ids to what is new, and says how values are linked."""
@@ -180,6 +171,11 @@ class Resolution:
 
     def _run(self, name: str, **values: object) -> None:
         run(self.engine, name, **self._linking.values, scope=self.scope, full=self.full, **values)
+
+    def _check(self, name: str) -> None:
+        problems = rows(self.engine, template(PACKAGE, name, scope=self.scope))
+        if problems:
+            raise WarehouseError(f"a check of the warehouse failed, nothing was written: {problems[0][0]}")
 
     def _counts(self) -> UserCounts:
         moves = self._numbers("change", "user_moves")

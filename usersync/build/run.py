@@ -21,7 +21,8 @@ from usersync.compile.pipeline import Compiled
 from usersync.diagnostics import ConfigError, GuardError
 from usersync.project.model import Pipeline, Project
 from usersync.sources.engine import engine_for
-from usersync.warehouse.store import attach_warehouse, prepare_tables, transaction, warehouse_path
+from usersync.warehouse.stand_in import tables_of_today
+from usersync.warehouse.store import attach_warehouse, prepare_tables, refusals, transaction, warehouse_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class BuildOutcome:
 
 
 class FailedFastError(Exception):
-    """A pipeline was refused under --fail-fast: the transaction is rolled back."""
+    """A pipeline was refused under --fail-fast: nothing is written."""
 
 
 class TestsFailedError(Exception):
@@ -112,10 +113,12 @@ class _Build:
         return BuildOutcome(replace(result, outcome=outcome), ran)
 
     def _write(self, staged: Mapping[str, Staged]) -> UserCounts:
-        """Everything that is written, in one transaction."""
+        """Everything that is written, in one transaction.
+
+        What is to be written is made before that: DuckDB reads what a transaction has just made with one thread.
+        """
         pipelines, listener = self.pipelines, self.pipelines.listener
-        with transaction(self.engine):
-            prepare_tables(self.engine, pipelines.users)
+        with refusals(), tables_of_today(self.engine, pipelines.users):
             pipelines.merge(staged)
             if pipelines.options.fail_fast and pipelines.failed:
                 raise FailedFastError
@@ -127,12 +130,13 @@ class _Build:
             if refused := too_many_merged(pipelines.users, counts, resolution):
                 raise GuardError(refused)
             pipelines.warnings += without_effect(resolution.unknown)
+        with transaction(self.engine):
+            prepare_tables(self.engine, pipelines.users)
             self._apply(staged, resolution)
             listener(Event("committing"))
         return counts
 
     def _apply(self, staged: Mapping[str, Staged], resolution: Resolution) -> None:
-        """Writes what was found; until here the warehouse was only read."""
         engine, pipelines = self.engine, self.pipelines
         resolution.apply(pipelines.run_id, pipelines.now)
         done = {stem: found for stem, found in staged.items() if pipelines.results[stem].outcome is Outcome.SUCCESS}

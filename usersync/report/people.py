@@ -18,7 +18,7 @@ from usersync.compile.sql import literal, statements, template
 from usersync.diagnostics import ConfigError, did_you_mean
 from usersync.project.model import Property, UserSchema
 from usersync.project.types import NESTED, Kind, PropertyType
-from usersync.warehouse.store import ALIAS, rows
+from usersync.warehouse.store import rows
 
 PACKAGE = "usersync.report"
 MOST = 10
@@ -187,7 +187,7 @@ def _leaf(engine: duckdb.DuckDBPyConnection, users: UserSchema, path: str) -> Pr
     kind = leaf.type.element if leaf.type.kind is Kind.ARRAY and leaf.type.element else leaf.type
     if kind.kind in NESTED or kind.kind is Kind.JSON:
         raise ConfigError(f"{path} is {leaf.type}: nobody can be found by that", hint=_FORMS)
-    column = f"database_name = {literal(ALIAS)} and schema_name = 'usersync' and column_name = {literal(leaf.column)}"
+    column = f"database_name = current_database() and schema_name = 'usersync' and column_name = {literal(leaf.column)}"
     if not rows(engine, f"select 1 from duckdb_columns() where table_name = 'identity_rows' and {column}"):
         raise ConfigError(f"no build has brought {path} yet", hint="`usersync build` does")
     return leaf

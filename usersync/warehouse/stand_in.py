@@ -1,60 +1,74 @@
-"""The warehouse for whoever only wants to know what a build would do: its file, which nothing can be written to, or one
-in memory where the file's tables are not those that the build would find.
+"""The tables that a run compares with: the warehouse's own, or, where those are not yet what this run needs, others in
+memory that stand in for them. The file is only read until there is something to write.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from usersync.compile.sql import literal, statements, template
+from usersync.compile.sql import statements, template
 from usersync.project.model import UserSchema
 from usersync.warehouse.store import ALIAS, PROPERTY_TABLES, attach_warehouse, prepare_tables, properties_fit, rows
 
-STORED = "stored"
-"""The file beside the warehouse that stands in for it."""
+STAND_IN = "stand_in"
+"""The database in memory, beside the warehouse."""
 
 
 def attach_unwritable(
     engine: duckdb.DuckDBPyConnection,
     path: Path,
-    users: UserSchema,
     *,
     lock_timeout: float = 0,
     waiting: Callable[[str], None] | None = None,
-) -> bool:
-    """Attaches the warehouse with the tables of today, as the default of the connection.
+) -> None:
+    """Attaches the warehouse so that it cannot be written, as the default of the connection.
 
     Args:
         engine: The DuckDB instance.
         path: The file; where there is none, the warehouse is an empty one in memory.
-        users: The properties of today.
         lock_timeout: Seconds to wait for another process to let go of it.
         waiting: Told once when there is someone to wait for.
-
-    Returns:
-        Whether the file has these tables, so that a build has none to make or to fit.
 
     Raises:
         WarehouseError: the file cannot be opened, or another process is writing to it.
     """
     if path.exists():
         attach_warehouse(engine, path, read_only=True, lock_timeout=lock_timeout, waiting=waiting)
-        if _tables(engine, ALIAS) >= _wanted() and properties_fit(engine, users):
-            return True
-        engine.execute("use memory")
-        engine.execute(f"detach {ALIAS}")
-        attach_warehouse(engine, path, alias=STORED, read_only=True, lock_timeout=lock_timeout, waiting=waiting)
-    engine.execute(f"attach ':memory:' as {ALIAS} (compress)")
+        return
+    engine.execute(f"attach ':memory:' as {ALIAS}")
     engine.execute(f"use {ALIAS}")
-    tables = sorted(_wanted() & _tables(engine, STORED))
-    for statement in statements("usersync.warehouse", "stand_in", stored=STORED, tables=tables):
+
+
+@contextmanager
+def tables_of_today(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> Iterator[str]:
+    """Makes a database that has the tables of today the default of the connection, and gives its name.
+
+    Args:
+        engine: With the warehouse attached.
+        users: The properties of today.
+
+    Raises:
+        WarehouseError: another version of usersync made the warehouse's tables.
+    """
+    stored = _tables(engine)
+    if stored >= _wanted() and properties_fit(engine, users):
+        yield ALIAS
+        return
+    engine.execute(f"attach ':memory:' as {STAND_IN} (compress)")
+    engine.execute(f"use {STAND_IN}")
+    for statement in statements("usersync.warehouse", "stand_in", stored=ALIAS, tables=sorted(_wanted() & stored)):
         engine.execute(statement)
-    prepare_tables(engine, users, stored=STORED)
-    return False
+    prepare_tables(engine, users, database=STAND_IN)
+    try:
+        yield STAND_IN
+    finally:
+        engine.execute(f"use {ALIAS}")
+        engine.execute(f"detach {STAND_IN}")
 
 
 def _wanted() -> set[str]:
@@ -63,6 +77,6 @@ def _wanted() -> set[str]:
     return {name if "." in name else f"main.{name}" for name in named}
 
 
-def _tables(engine: duckdb.DuckDBPyConnection, database: str) -> set[str]:
-    found = f"select schema_name || '.' || table_name from duckdb_tables() where database_name = {literal(database)}"
+def _tables(engine: duckdb.DuckDBPyConnection) -> set[str]:
+    found = f"select schema_name || '.' || table_name from duckdb_tables() where database_name = '{ALIAS}'"
     return {name for (name,) in rows(engine, found)} - {f"usersync.{table}" for table in PROPERTY_TABLES}

@@ -93,68 +93,80 @@ def _holder(message: str) -> str | None:
 
 
 @contextmanager
+def refusals() -> Iterator[None]:
+    """Says of what DuckDB refuses that the warehouse did.
+
+    Raises:
+        WarehouseError: DuckDB refused a statement.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        raise WarehouseError(f"the warehouse refused the build: {reason_of(error)}") from error
+
+
+@contextmanager
 def transaction(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """One transaction: committed at the end, rolled back on any error or interrupt.
 
     Raises:
         WarehouseError: DuckDB refused a statement or the commit.
     """
-    engine.execute("begin")
-    try:
-        yield
-        engine.execute("commit")
-    except BaseException as error:
-        # At once: DuckDB aborts the process when a broken transaction is left open.
-        with suppress(duckdb.Error):
-            engine.execute("rollback")
-        if isinstance(error, duckdb.Error):
-            raise WarehouseError(f"the warehouse refused the build: {reason_of(error)}") from error
-        raise
+    with refusals():
+        engine.execute("begin")
+        try:
+            yield
+            engine.execute("commit")
+        except BaseException:
+            # At once: DuckDB aborts the process when a broken transaction is left open.
+            with suppress(duckdb.Error):
+                engine.execute("rollback")
+            raise
 
 
-def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema, *, stored: str = ALIAS) -> None:
+def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema, *, database: str = ALIAS) -> None:
     """Makes the tables, or fits them to the properties of today; nothing is written when they fit.
 
     Args:
-        engine: With the warehouse attached, and the default.
+        engine: With the warehouse attached.
         users: The properties of today.
-        stored: The attached database that has the rows so far, if any has.
+        database: Where to: the default of the connection. The rows are those of the warehouse.
 
     Raises:
         WarehouseError: another version of usersync made them.
     """
-    if _has(engine, stored, "identity_rows") and not _has(engine, stored, "components"):
+    if _has(engine, "identity_rows") and not _has(engine, "components"):
         raise _outdated()
     engine.execute(template("usersync.warehouse", "tables"))
-    if stored == ALIAS and properties_fit(engine, users):
+    if database == ALIAS and properties_fit(engine, users):
         return
     for statement in statements(
         "usersync.warehouse",
         "layout",
         leaves=users.leaves,
-        stored=stored,
-        identities=_names(_property_columns(engine, stored, "identity_rows")),
-        people=_names(_property_columns(engine, stored, "user_rows")),
+        stored=ALIAS,
+        identities=_names(_property_columns(engine, "identity_rows")),
+        people=_names(_property_columns(engine, "user_rows")),
     ):
         engine.execute(statement)
 
 
 def properties_fit(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> bool:
-    """Whether the tables of identities and users have the properties of today."""
+    """Whether the warehouse's tables of identities and users have the properties of today."""
     wanted = [(leaf.column, _canonical(engine, leaf.type.stored)) for leaf in users.leaves]
-    return all(_property_columns(engine, ALIAS, table) == wanted for table in PROPERTY_TABLES)
+    return all(_property_columns(engine, table) == wanted for table in PROPERTY_TABLES)
 
 
 PROPERTY_TABLES = ("identity_rows", "user_rows")
 _OWN_COLUMNS = RESERVED | {"_pk", "_own_id", "_age", "_heir", "_creates", "_user"}
 
 
-def _property_columns(engine: duckdb.DuckDBPyConnection, database: str, table: str) -> list[tuple[str, str]] | None:
+def _property_columns(engine: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]] | None:
     """Name and type of a table's properties, in order; None when there is no such table."""
     found = rows(
         engine,
         "select column_name, data_type from duckdb_columns() where schema_name = 'usersync' "
-        f"and database_name = {literal(database)} and table_name = {literal(table)} order by column_index",
+        f"and database_name = {literal(ALIAS)} and table_name = {literal(table)} order by column_index",
     )
     return [(name, kind) for name, kind in found if name not in _OWN_COLUMNS] if found else None
 
@@ -168,8 +180,8 @@ def _canonical(engine: duckdb.DuckDBPyConnection, kind: str) -> str:
     return str(row[0]) if row else kind
 
 
-def _has(engine: duckdb.DuckDBPyConnection, database: str, table: str) -> bool:
-    found = f"select 1 from duckdb_tables() where database_name = {literal(database)} and schema_name = 'usersync'"
+def _has(engine: duckdb.DuckDBPyConnection, table: str) -> bool:
+    found = f"select 1 from duckdb_tables() where database_name = {literal(ALIAS)} and schema_name = 'usersync'"
     return bool(rows(engine, f"{found} and table_name = {literal(table)}"))
 
 
@@ -180,7 +192,7 @@ def _outdated() -> WarehouseError:
 
 def require_tables(engine: duckdb.DuckDBPyConnection) -> None:
     """Raises ConfigError when the attached warehouse has no users yet, WarehouseError when it is of another version."""
-    if _has(engine, ALIAS, "identity_rows") and not _has(engine, ALIAS, "components"):
+    if _has(engine, "identity_rows") and not _has(engine, "components"):
         raise _outdated()
     if not rows(engine, f"select 1 from duckdb_views() where database_name = {literal(ALIAS)} and view_name = 'users'"):
         raise ConfigError("the warehouse has no users yet", hint="`usersync build` makes them")

@@ -1,3 +1,27 @@
+-- While the scope is still as it was resolved.
+delete from usersync.overruled_values
+{% if not full %}
+where (pipeline, id_kind, identity_id) in (
+    select (pipeline, id_kind, identity_id) from {{ scope }}
+    union all
+    select (pipeline, _old.id_kind, _old.identity_id) from temp.delta where _old is not null
+)
+{% endif %};
+
+{% if parted %}
+insert into usersync.overruled_values by name
+select
+    case when o.level > 0 then {{ "([" ~ (identifiers | map(attribute='path') | map('literal') | join(', ')) ~ "]::varchar[])" }}[o.level] end as property,
+    case o.level when -1 then t.pipeline || ':' || t.identity_id when 0 then s.identity_id else o.value end as value,
+    s.pipeline,
+    s.identity_id,
+    s.id_kind
+from temp.overruled as o
+join {{ scope }} as s on s._pk = o._pk
+left join {{ scope }} as t on t._pk = o.other
+order by all;
+
+{% endif %}
 -- Deleting and inserting touches few row groups; an update in place would rewrite every one that has a row of it.
 delete from usersync.identity_rows
 where _pk in (select _pk from temp.delta where _action <> 'insert');
@@ -46,7 +70,8 @@ select *
 from temp.decided;
 
 {% if full %}
-delete from usersync.overruled_values;
+create or replace table usersync.links as
+from temp.links;
 
 create or replace table usersync.nodes as
 select _pk, component
@@ -59,13 +84,6 @@ from temp.placed
 order by component, _pk;
 
 {% else %}
-delete from usersync.overruled_values
-where (pipeline, id_kind, identity_id) in (
-    select (pipeline, id_kind, identity_id) from {{ scope }}
-    union all
-    select (pipeline, _old.id_kind, _old.identity_id) from temp.delta where _old is not null
-);
-
 delete from usersync.components
 where component in (select component from temp.touched_components);
 
@@ -99,20 +117,6 @@ from temp.came
 order by all;
 {% endif %}
 
-{% if parted %}
-insert into usersync.overruled_values by name
-select
-    case when o.level > 0 then {{ "([" ~ (identifiers | map(attribute='path') | map('literal') | join(', ')) ~ "]::varchar[])" }}[o.level] end as property,
-    case o.level when -1 then t.pipeline || ':' || t.identity_id when 0 then s.identity_id else o.value end as value,
-    s.pipeline,
-    s.identity_id,
-    s.id_kind
-from temp.overruled as o
-join {{ scope }} as s on s._pk = o._pk
-left join {{ scope }} as t on t._pk = o.other
-order by all;
-
-{% endif %}
 delete from usersync.state;
 
 insert into usersync.state

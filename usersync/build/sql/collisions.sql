@@ -11,5 +11,5 @@ select count(*) - (
     0
 {% endif %}
 )
-from (select value_hash is distinct from lag(value_hash) over () as begins from {{ links }})
+from (select value_hash is distinct from lag(value_hash) over () as begins from temp.links)
 where begins;

@@ -23,7 +23,7 @@ from (
             row_number() over () as place,
             coalesce(value_hash <> lag(value_hash) over (), true) as begins,
             member >> 32 <> lag(member) over () >> 32 as turns
-        from {{ links }}
+        from temp.links
 {% if over %}
         where value_hash not in (select v from temp.over)
 {% endif %}
@@ -34,7 +34,7 @@ where not begins;
 -- Where the first one has no mask, all match it. Else who has which mask decides; one mask alone matches nobody.
 create or replace temp table masked as
 select value_hash, member >> 32 as mask, min(member & 4294967295) as node, count(*) as members
-from {{ links }}
+from temp.links
 where value_hash in (select value_hash from temp.followers where first_masked and turns)
 group by value_hash, mask;
 
@@ -51,7 +51,7 @@ from (
     where not first_masked
     union all
     select (l.member & 4294967295)::uinteger, t.node
-    from {{ links }} as l
+    from temp.links as l
     join (
         select value_hash, mask, node from temp.mask_pairs
         union

@@ -13,6 +13,6 @@ where _old is not null;
 create or replace temp view everyone as
 select *
 from usersync.identity_rows
-anti join temp.delta using (_pk)
+anti join (select _pk from temp.delta where _action <> 'insert') using (_pk)
 union all by name
 from temp.arrived;

@@ -1,5 +1,5 @@
 -- The links in the order of their values.
-create or replace {{ 'temp ' if links.startswith('temp.') }}table {{ links }} as
+create or replace temp table links as
 from temp.loose
 order by all;
 

@@ -13,7 +13,7 @@ from usersync.report.explain.values import Step
 from usersync.report.plan.losses import loss
 from usersync.report.plan.values import Loss, Merged, Named, Sample, Split, named
 from usersync.report.plan.world import PACKAGE, World, clusters, keys, links, planned, run, written
-from usersync.warehouse.store import ALIAS, rows
+from usersync.warehouse.store import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def read_moves(
         tuple(_merged(after, merge) for merge in merges),
         tuple(_split(after, s, steps, unreadable, identities[s.key]) for s, steps in zip(splits, former, strict=True)),
     )
-    engine.execute(f"use {ALIAS}")
+    engine.execute(f"use {rehearsal.database}")
     return told
 
 
@@ -61,7 +61,7 @@ def _former(rehearsal: Rehearsal, splits: Sequence[_Move]) -> tuple[list[tuple[S
         settings = read_settings(engine, rehearsal.users)
     except ConfigError as error:
         return [()] * len(splits), error.diagnostics[0].message
-    before = World(engine, ALIAS, settings, written(rehearsal))
+    before = World(engine, rehearsal.database, settings, written(rehearsal))
     return [_joint(before, split) for split in splits], ""
 
 

@@ -28,7 +28,7 @@ from usersync.report.plan.values import (
     named,
 )
 from usersync.report.plan.world import PACKAGE, run
-from usersync.warehouse.store import rows
+from usersync.warehouse.store import ALIAS, rows
 
 FEW = 5
 """Identities of a user that are named."""
@@ -64,7 +64,7 @@ def plan(
             _pipelines(rehearsal, limit),
             _removed(rehearsal),
             _Reader(rehearsal, limit).people(),
-            not rehearsal.fits,
+            rehearsal.database != ALIAS,
             rehearsal.warnings,
             rehearsal.refused,
             rehearsal.exit_code,
