@@ -1,41 +1,37 @@
--- Two identities with one value match exactly when their masks are disjoint. Each link after the first of its value,
--- beside the first one; links are in the order of values, then masks. The running maximum carries the place of a value's
--- first link, whether that one has a mask, and whose it is, in one number.
-create or replace temp table followers as
-select
-    value_hash,
-    (member & 4294967295)::uinteger as node,
-    (first & 4294967295)::uinteger as first_node,
-    (first >> 32) & 1 = 1 as first_masked,
-    turns
+-- Two identities with one value match exactly when their masks are disjoint. Each link after the first of its value, beside
+-- the one before it; links are in the order of values, then masks.
+create or replace temp table successors as
+select value_hash, member, prior, second
 from (
     select
         value_hash,
         member,
-        begins,
-        turns,
-        max(if(begins, (place << 33) + if(member > 4294967295, 4294967296, 0) + (member & 4294967295)::bigint, null))
-            over (rows between unbounded preceding and current row) as first
-    from (
-        select
-            value_hash,
-            member,
-            row_number() over () as place,
-            coalesce(value_hash <> lag(value_hash) over (), true) as begins,
-            member >> 32 <> lag(member) over () >> 32 as turns
-        from temp.links
+        lag(member) over () as prior,
+        lag(value_hash) over () as prior_value,
+        value_hash is distinct from lag(value_hash, 2) over () as second
+    from temp.links
 {% if over %}
-        where value_hash not in (select v from temp.over)
+    where value_hash not in (select v from temp.over)
 {% endif %}
-    )
 )
-where not begins;
+where value_hash = prior_value;
+
+-- The same, beside the first one.
+create or replace temp table followers as
+select value_hash, member, prior as first, member >> 32 <> prior >> 32 as turns
+from temp.successors
+where second
+union all
+select s.value_hash, s.member, f.prior, s.member >> 32 <> s.prior >> 32
+from temp.successors as s
+join temp.successors as f on f.value_hash = s.value_hash and f.second
+where not s.second;
 
 -- Where the first one has no mask, all match it. Else who has which mask decides; one mask alone matches nobody.
 create or replace temp table masked as
-select value_hash, member >> 32 as mask, min(member & 4294967295) as node, count(*) as members
+select value_hash, member >> 32 as mask, min(member & 4294967295) as node
 from temp.links
-where value_hash in (select value_hash from temp.followers where first_masked and turns)
+where value_hash in (select value_hash from temp.followers where first > 4294967295 and turns)
 group by value_hash, mask;
 
 create or replace temp table mask_pairs as
@@ -46,9 +42,9 @@ join temp.masked as b on b.value_hash = a.value_hash and a.mask & b.mask = 0 and
 create or replace temp table edges as
 select greatest(a, b)::bigint as u, least(a, b)::bigint as w
 from (
-    select node as a, first_node as b
+    select (member & 4294967295)::uinteger as a, first::uinteger as b
     from temp.followers
-    where not first_masked
+    where first <= 4294967295
     union all
     select (l.member & 4294967295)::uinteger, t.node
     from temp.links as l
