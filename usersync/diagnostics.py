@@ -59,6 +59,16 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of a project file: the characters from offset `start` up to `end`, both from 0, become `text`."""
+
+    file: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One finding: what is wrong, where, and what to do about it."""
 
@@ -67,6 +77,8 @@ class Diagnostic:
     location: Location | None = None
     hint: str | None = None
     level: Level = Level.ERROR
+    fix: tuple[Edit, ...] = field(default=(), compare=False)
+    """What mends it without changing what anything means, where that is known."""
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:
