@@ -88,6 +88,9 @@ class Resolution:
         if self.idle:
             return self._counts()
         self.full = self.full or not self._linking.touch()
+        self._run(
+            "inherit", old=stored_values(self.users), stored="usersync.identity_rows" if self.full else "temp.touched"
+        )
         while not self._linking.link(self.scope, full=self.full):
             self._linking.resalt()
             self.full = True
@@ -121,7 +124,7 @@ class Resolution:
             message = f"{len(identifiers)} identifiers are more than {MAX_IDENTIFIERS}"
             raise ConfigError(Diagnostic("identifiers", message, self.users.location("identifiers")))
         stored = read_state(self.engine)
-        run(self.engine, "arrivals", last_key=stored.last_key, old=stored_values(self.users))
+        run(self.engine, "arrivals", last_key=stored.last_key)
         run(self.engine, "everyone")
         arrived = "select distinct pipeline, connection from temp.arrived"
         last_key = rows(self.engine, "select coalesce(greatest(max(_pk), max(_age)), 0) from temp.delta")[0][0]

@@ -84,32 +84,34 @@ from temp.placed
 order by component, _pk;
 
 {% else %}
+create or replace temp table settled as
+select coalesce(p._pk, b._pk) as _pk, p.component, p._user, b.component as old_component
+from temp.placed as p
+full join temp.before as b on b._pk = p._pk
+where p.component is distinct from b.component or p._user is distinct from b._user;
+
 delete from usersync.components
-where component in (select component from temp.touched_components);
+where component in (select old_component from temp.settled)
+    and _pk in (select _pk from temp.settled);
 
 insert into usersync.components
 select component, _pk, _user
-from temp.placed
+from temp.settled
+where component is not null
 order by component, _pk;
 
-create or replace temp table settled as
-select coalesce(p._pk, b._pk) as _pk, p.component
-from temp.placed as p
-full join temp.before as b on b._pk = p._pk
-where p.component is distinct from b.component;
-
 delete from usersync.nodes
-where _pk in (select _pk from temp.settled);
+where _pk in (select _pk from temp.settled where component is distinct from old_component);
 
 insert into usersync.nodes
 select _pk, component
 from temp.settled
-where component is not null
+where component is not null and component is distinct from old_component
 order by _pk;
 
 delete from usersync.links
 where value_hash in (select v from temp.went)
-    and (member & 4294967295)::bigint in (select _pk from temp.delta);
+    and (member & 4294967295)::bigint in (select (member & 4294967295)::bigint from temp.went);
 
 insert into usersync.links
 select v, member

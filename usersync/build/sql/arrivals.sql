@@ -16,17 +16,16 @@ where d._action = 'delete'
     and d._own_id not in (select _own_id from temp.delta where _action = 'update');
 
 create or replace temp table bereaved as
-select c.component, c._user, g._own_id
-from usersync.components as c
-join temp.gone as g on g._age = c._user and g._pk = c._pk
-where c.component in (select component from usersync.nodes where _pk in (select _pk from temp.gone));
+select component, _pk, _user
+from usersync.components
+where component in (select component from usersync.nodes where _pk in (select _pk from temp.gone));
 
 create or replace temp table survivors as
-select c._pk, b._own_id, b._user
-from usersync.components as c
-join temp.bereaved as b on b.component = c.component and b._user = c._user
-where c.component in (select component from temp.bereaved)
-    and c._pk not in (select _pk from temp.delta where _action = 'delete');
+select c._pk, g._own_id, c._user
+from temp.bereaved as c
+join temp.gone as g on g._age = c._user
+join temp.bereaved as d on d.component = c.component and d._pk = g._pk and d._user = c._user
+where c._pk not in (select _pk from temp.delta where _action = 'delete');
 
 create or replace temp table heirs as
 select arg_min(r._pk, r._age + if(r._creates, 0, 1::bigint << 60)) as _pk, any_value(s._own_id) as _own_id, s._user as _age
@@ -43,12 +42,3 @@ update temp.delta as d
 set _age = h._age, _own_id = h._own_id, _heir = true
 from temp.heirs as h
 where d._pk = h._pk and d._action <> 'delete';
-
-insert into temp.delta by name
-select
-    'inherit' as _action,
-    {{ old }} as _old,
-    e.* replace (h._own_id as _own_id, h._age as _age, true as _heir)
-from usersync.identity_rows as e
-join temp.heirs as h on h._pk = e._pk
-where e._pk not in (select _pk from temp.delta);

@@ -5,3 +5,9 @@ create or replace temp table came as
 
 create or replace temp table went as
 {{ m.links("temp.former", identifiers, shared, salt) }};
+
+-- The links of these values so far.
+create or replace temp table hits as
+select value_hash, member
+from usersync.links
+where value_hash in (select v from temp.came union all select v from temp.went);

@@ -15,7 +15,7 @@ create or replace temp table decision_sides (line integer, side integer, _pk big
 {% if references %}
 
 insert into temp.decision_sides
-select line, side, arg_min(_pk, (certainty << 40) + _age) as _pk
+select line, side, arg_min(_pk, (certainty << 40) + coalesce(h._age, f._age)) as _pk
 from (
     select f.line, f.side, e._pk, e._age, if(e.id_kind = 'user_id', 0, 1)::bigint as certainty
     from temp.everyone as e
@@ -24,7 +24,8 @@ from (
     select f.line, f.side, e._pk, e._age, 2
     from temp.everyone as e
     join temp.decision_refs as f on f.pipeline = e.pipeline and f.id = e.fallback_id
-)
+) as f
+left join temp.heirs as h using (_pk)
 group by line, side;
 {% endif %}
 

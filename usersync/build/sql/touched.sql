@@ -1,9 +1,9 @@
 -- Who shares a value with a new version of an identity, and is not kept from matching it by a stronger identifier.
 create or replace temp table met as
-select distinct (l.member & 4294967295)::bigint as _pk
-from usersync.links as l
+select distinct (h.member & 4294967295)::bigint as _pk
+from temp.hits as h
 join (select distinct v, member >> 32 as mask from temp.came where v not in (select v from temp.over)) as c
-    on c.v = l.value_hash and c.mask & (l.member >> 32) = 0;
+    on c.v = h.value_hash and c.mask & (h.member >> 32) = 0;
 
 -- Components that may come apart or together. Nothing outside them can change.
 create or replace temp table touched_components as
