@@ -203,8 +203,8 @@ def resolve(folder: Path, given: str, arrive: str, warehouse: str = "warehouse",
     """Resolves what the statement `arrive` takes from the file `given`, and writes it, as a build does."""
     rendered = record_templates()
     from usersync.build.merge import start_merge
-    from usersync.build.resolve import Resolution
     from usersync.project.load import Settings, load_project
+    from usersync.resolve.resolution import Resolution
     from usersync.sources.engine import engine_for
     from usersync.warehouse.stand_in import tables_of_today
     from usersync.warehouse.store import attach_warehouse, prepare_tables, transaction
@@ -285,7 +285,7 @@ def draw_edges(folder: Path) -> int:
 
 def our_components(folder: Path) -> tuple[float, str]:
     """Seconds of the build's own components, and the partition that they found."""
-    from usersync.build.components import label_components
+    from usersync.resolve.components import label_components
 
     with closing(connect_edges(folder)) as engine:
         begun = time.perf_counter()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "usersync"
-ORDER = ["project", "compile", "lint", "sources", "warehouse", "build", "report", "cli"]
+ORDER = ["project", "compile", "lint", "sources", "warehouse", "resolve", "build", "report", "cli"]
 BELOW = {"", "diagnostics"}
 """The package itself, for its version, and what is wrong and where."""
 SIDE = {"functions", "exchange", "serve"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from usersync.build.statements import PACKAGE, run
+from usersync.build import PACKAGE
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import Compiled, extraction_sql
 from usersync.compile.projection import projection_sql, row_column
@@ -20,6 +20,7 @@ from usersync.project.model import Pipeline, Source
 from usersync.sources.engine import reason_of
 from usersync.sources.inspect import Inspected, inspect
 from usersync.sources.misfits import misfits_as_text, reading_error
+from usersync.warehouse.store import run_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _drop_duplicates(engine: duckdb.DuckDBPyConnection, model: Pipeline) -> int:
     mapped, fallback, twice = mapped_table(model), model.fallback_id is not None, 0
     before = int(_one(engine, f"select count(*) from {mapped}"))
     if fallback:
-        run(engine, "shown", pipeline=model.stem, rows=mapped, shown=shown_table(model))
+        run_template(engine, PACKAGE, "shown", pipeline=model.stem, rows=mapped, shown=shown_table(model))
     repeated = f"select 1 from {mapped} where identity_id is not null group by id_kind, identity_id having count(*) > 1"
     if _one(engine, f"{repeated} limit 1") is not None:
         engine.execute(template(PACKAGE, "deduplicate", rows=mapped, fallback=fallback))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from usersync.build.resolve import Resolution, UserCounts
 from usersync.diagnostics import Diagnostic, Level
 from usersync.project.model import UserSchema
 from usersync.project.overrides import OVERRIDES, Decision
+from usersync.resolve.resolution import Resolution, UserCounts
 
 
 def without_effect(decisions: Sequence[Decision]) -> Iterator[Diagnostic]:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from usersync.build import PACKAGE
 from usersync.build.extract import Staged, State
 from usersync.build.results import PipelineResult
-from usersync.build.statements import PACKAGE
 from usersync.compile.sql import literal, template
 from usersync.warehouse.store import rows
 

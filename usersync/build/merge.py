@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import duckdb
 
+from usersync.build import PACKAGE
 from usersync.build.extract import Staged, shown_table
-from usersync.build.links import stored_values
-from usersync.build.statements import run
 from usersync.compile.limits import leaf_values
 from usersync.compile.sql import literal
 from usersync.diagnostics import Diagnostic, GuardError, SourceError
 from usersync.project.model import Pipeline, UserSchema
+from usersync.resolve.links import stored_values
+from usersync.warehouse.store import run_template
 
 PERCENTAGE_FROM = 20
 """Identities that a pipeline needs before a percentage of them means anything."""
@@ -31,7 +32,7 @@ class MergeCounts:
 
 def start_merge(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> None:
     """Empties the delta and the rejected rows of this build."""
-    run(engine, "stage", old=stored_values(users))
+    run_template(engine, PACKAGE, "stage", old=stored_values(users))
 
 
 def merge_pipeline(
@@ -49,10 +50,20 @@ def merge_pipeline(
     users, fallback, rows = staged.compiled.users, model.fallback_id is not None, staged.rows
     if fallback:
         shown = shown_table(model)
-        run(engine, "switches", pipeline=model.stem, rows=rows, shown=shown, full=staged.full, old=stored_values(users))
+        run_template(
+            engine,
+            PACKAGE,
+            "switches",
+            pipeline=model.stem,
+            rows=rows,
+            shown=shown,
+            full=staged.full,
+            old=stored_values(users),
+        )
         rows = "temp.rows_taken"
-    run(
+    run_template(
         engine,
+        PACKAGE,
         "changes",
         pipeline=model.stem,
         connection=model.connection,
@@ -71,7 +82,7 @@ def merge_pipeline(
     counts = _counts(engine, model, rows)
     if not allow_deletes:
         _guard(engine, model, staged, counts)
-    run(engine, "rejected", pipeline=model.stem, rows=staged.rows)
+    run_template(engine, PACKAGE, "rejected", pipeline=model.stem, rows=staged.rows)
     return counts
 
 
@@ -130,15 +141,15 @@ def drop_pipeline(engine: duckdb.DuckDBPyConnection, model: Pipeline) -> None:
 
 def add_orphans(engine: duckdb.DuckDBPyConnection, users: UserSchema, pipelines: list[str]) -> None:
     """Adds the identities of pipelines that are not among these to what is deleted."""
-    run(engine, "orphans", pipelines=pipelines, old=stored_values(users))
+    run_template(engine, PACKAGE, "orphans", pipelines=pipelines, old=stored_values(users))
 
 
 def forget_orphans(engine: duckdb.DuckDBPyConnection, pipelines: list[str]) -> None:
     """Deletes cursors and rejected rows of pipelines that are not among these."""
-    run(engine, "forget_orphans", pipelines=pipelines)
+    run_template(engine, PACKAGE, "forget_orphans", pipelines=pipelines)
 
 
 def record_rejected(engine: duckdb.DuckDBPyConnection, run_id: str, pipelines: list[str]) -> None:
     """Keeps the rejected rows of the pipelines that succeeded."""
     if pipelines:
-        run(engine, "keep_rejected", pipelines=pipelines, run_id=run_id)
+        run_template(engine, PACKAGE, "keep_rejected", pipelines=pipelines, run_id=run_id)

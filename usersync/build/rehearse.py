@@ -12,12 +12,12 @@ import duckdb
 
 from usersync.build.findings import too_many_merged, without_effect
 from usersync.build.pipelines import BuildOptions, Pipelines, wanted
-from usersync.build.resolve import Resolution, UserCounts
 from usersync.build.results import Event, Listener, Outcome, PipelineResult, silent
 from usersync.build.selected import compile_selected
 from usersync.compile.pipeline import Compiled
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Pipeline, Project, UserSchema
+from usersync.resolve.resolution import Resolution, UserCounts
 from usersync.sources.engine import engine_for
 from usersync.warehouse.stand_in import attach_unwritable, tables_of_today
 from usersync.warehouse.store import refusals, warehouse_path

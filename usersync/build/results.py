@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from usersync.build.resolve import UserCounts
 from usersync.diagnostics import Diagnostic
+from usersync.resolve.resolution import UserCounts
 
 
 class Outcome(StrEnum):

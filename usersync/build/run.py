@@ -14,12 +14,12 @@ from usersync.build.findings import too_many_merged, without_effect
 from usersync.build.history import record_cursors, record_run
 from usersync.build.merge import forget_orphans, record_rejected
 from usersync.build.pipelines import BuildOptions, Pipelines, wanted
-from usersync.build.resolve import Resolution, UserCounts
 from usersync.build.results import BuildResult, Event, Listener, Outcome, TestResult, silent
 from usersync.build.selected import compile_selected
 from usersync.compile.pipeline import Compiled
 from usersync.diagnostics import ConfigError, GuardError
 from usersync.project.model import Pipeline, Project
+from usersync.resolve.resolution import Resolution, UserCounts
 from usersync.sources.engine import engine_for
 from usersync.warehouse.stand_in import tables_of_today
 from usersync.warehouse.store import attach_warehouse, prepare_tables, refusals, transaction, warehouse_path

@@ -10,14 +10,14 @@ from typing import Any
 
 import duckdb
 
-from usersync.build.links import value_hash
-from usersync.build.state import read_state
 from usersync.compile.conversions import value_of
 from usersync.compile.source_types import source_type
 from usersync.compile.sql import literal, statements, template
 from usersync.diagnostics import ConfigError, did_you_mean
 from usersync.project.model import Property, UserSchema
 from usersync.project.types import NESTED, Kind, PropertyType
+from usersync.resolve.links import value_hash
+from usersync.resolve.state import read_state
 from usersync.warehouse.store import rows
 
 PACKAGE = "usersync.report"

@@ -198,6 +198,12 @@ def require_tables(engine: duckdb.DuckDBPyConnection) -> None:
         raise ConfigError("the warehouse has no users yet", hint="`usersync build` makes them")
 
 
+def run_template(engine: duckdb.DuckDBPyConnection, package: str, name: str, **values: object) -> None:
+    """Runs every statement of a package's SQL template."""
+    for statement in statements(package, name, **values):
+        engine.execute(statement)
+
+
 def rows(engine: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     return engine.execute(sql).fetchall()

@@ -13,8 +13,6 @@ from typing import Any
 
 import duckdb
 
-from usersync.build.links import SAME_ID, Identifier, id_value, identifiers_of, value_hash
-from usersync.build.state import read_state, resolution_of
 from usersync.compile.sql import ident, literal, statements, template
 from usersync.diagnostics import ConfigError
 from usersync.project.model import Property, UserSchema
@@ -22,8 +20,10 @@ from usersync.project.overrides import Kind as DecisionKind
 from usersync.project.types import NESTED, Kind, PropertyType
 from usersync.report.explain.values import Ignored, Member, Origin, Rules, Source
 from usersync.report.people import Person
+from usersync.resolve.links import SAME_ID, Identifier, id_value, identifiers_of, value_hash
+from usersync.resolve.state import read_state, resolution_of
 from usersync.sources.engine import set_option
-from usersync.warehouse.store import rows
+from usersync.warehouse.store import rows, run_template
 
 PACKAGE = "usersync.report.explain"
 
@@ -113,7 +113,7 @@ def load_people(
         leaves: The properties to read beside identifiers.
     """
     columns = [*_COLUMNS, *(one.column for one in settings.identifiers), *(leaf.column for leaf in leaves)]
-    _run(engine, "clusters", clusters=[(person.component, person.key) for person in people])
+    run_template(engine, PACKAGE, "clusters", clusters=[(person.component, person.key) for person in people])
     _load(engine, settings, "temp.explained", columns)
 
 
@@ -128,7 +128,7 @@ def load_outsiders(engine: duckdb.DuckDBPyConnection, settings: Settings, keys: 
     _choose(engine, keys)
     levels = (*range(len(settings.identifiers)), SAME_ID)
     hashes = [(level, value_hash(level, "value", settings.salt)) for level in levels]
-    _run(engine, "outside", hashes=hashes, few=FEW, most=VALUES, same_id=SAME_ID)
+    run_template(engine, PACKAGE, "outside", hashes=hashes, few=FEW, most=VALUES, same_id=SAME_ID)
     columns = [str(name) for name, *_ in rows(engine, "describe temp.explained")]
     _load(engine, settings, "temp.outsiders", columns[1:])
     return _shared(engine)
@@ -142,7 +142,7 @@ def load_ends(engine: duckdb.DuckDBPyConnection, one: str, other: str) -> tuple[
         one: The condition in SQL.
         other: That of the other end.
     """
-    _run(engine, "ends", sides=[(0, one), (1, other)])
+    run_template(engine, PACKAGE, "ends", sides=[(0, one), (1, other)])
     ends: tuple[set[int], set[int]] = (set(), set())
     for side, pk in rows(engine, "select side, _pk from temp.ends"):
         ends[side].add(pk)
@@ -151,15 +151,16 @@ def load_ends(engine: duckdb.DuckDBPyConnection, one: str, other: str) -> tuple[
 
 def load_shared(engine: duckdb.DuckDBPyConnection) -> list[SharedKeys]:
     """Finds the values that both people hold."""
-    _run(engine, "shared", few=FEW, most=VALUES, same_id=SAME_ID)
+    run_template(engine, PACKAGE, "shared", few=FEW, most=VALUES, same_id=SAME_ID)
     return _shared(engine)
 
 
 def _load(engine: duckdb.DuckDBPyConnection, settings: Settings, table: str, columns: Iterable[str]) -> None:
     """Reads the identities of `temp.explained_keys`, first of all or in addition to those read before."""
     count = int(rows(engine, "select count(*) from temp.explained_keys")[0][0])
-    _run(
+    run_template(
         engine,
+        PACKAGE,
         "rows",
         rows=table,
         fresh=table == "temp.explained",
@@ -174,11 +175,6 @@ def _load(engine: duckdb.DuckDBPyConnection, settings: Settings, table: str, col
 def _shared(engine: duckdb.DuckDBPyConnection) -> list[SharedKeys]:
     found = rows(engine, "select level, value, ones, others, others_count from temp.shared")
     return [SharedKeys(None if level == SAME_ID else level, *rest) for level, *rest in found]
-
-
-def _run(engine: duckdb.DuckDBPyConnection, name: str, **values: Any) -> None:
-    for statement in statements(PACKAGE, name, **values):
-        engine.execute(statement)
 
 
 def read_members(engine: duckdb.DuckDBPyConnection, settings: Settings, keys: Iterable[int]) -> dict[int, Member]:

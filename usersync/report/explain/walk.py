@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
-from usersync.build.links import SAME_ID
-from usersync.compile.sql import statements, template
-from usersync.warehouse.store import rows
+from usersync.compile.sql import template
+from usersync.resolve.links import SAME_ID
+from usersync.warehouse.store import rows, run_template
 
 PACKAGE = "usersync.report.explain"
 
@@ -38,12 +38,10 @@ def between(engine: duckdb.DuckDBPyConnection) -> frozenset[int]:
 
 
 def _begin(engine: duckdb.DuckDBPyConnection, start: str) -> None:
-    for statement in statements(PACKAGE, "pieces", start=start, same_id=SAME_ID):
-        engine.execute(statement)
+    run_template(engine, PACKAGE, "pieces", start=start, same_id=SAME_ID)
 
 
 def _step(engine: duckdb.DuckDBPyConnection, distance: int) -> int:
     """Goes one step further; how many identities it reached."""
-    for statement in statements(PACKAGE, "step", distance=distance):
-        engine.execute(statement)
+    run_template(engine, PACKAGE, "step", distance=distance)
     return int(rows(engine, "select count(*) from temp.frontier")[0][0])

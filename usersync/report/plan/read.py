@@ -9,7 +9,6 @@ from typing import Any
 
 from usersync.build.pipelines import BuildOptions
 from usersync.build.rehearse import Rehearsal, rehearse
-from usersync.build.resolve import UserCounts
 from usersync.build.results import Listener, Outcome, silent
 from usersync.compile.sql import ident, literal, template
 from usersync.project.model import Pipeline, Project, Property, UserSchema
@@ -28,6 +27,7 @@ from usersync.report.plan.values import (
     named,
 )
 from usersync.report.plan.world import PACKAGE, run
+from usersync.resolve.resolution import UserCounts
 from usersync.warehouse.store import ALIAS, rows
 
 FEW = 5

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from usersync.build.resolve import UserCounts
 from usersync.build.results import PipelineResult
 from usersync.diagnostics import Diagnostic
 from usersync.project.overrides import Decision
 from usersync.report.explain.values import Evidence
+from usersync.resolve.resolution import UserCounts
 
 T = TypeVar("T")
 

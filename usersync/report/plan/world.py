@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from usersync.build.links import identifiers_of
 from usersync.build.rehearse import Rehearsal
-from usersync.compile.sql import statements
 from usersync.project.model import UserSchema
 from usersync.project.overrides import Decision
 from usersync.report.explain import words
@@ -20,7 +18,8 @@ from usersync.report.explain.values import Member, Rules, Step
 from usersync.report.explain.walk import between
 from usersync.report.people import Person
 from usersync.report.plan.values import Link, Named, named
-from usersync.warehouse.store import rows
+from usersync.resolve.links import identifiers_of
+from usersync.warehouse.store import rows, run_template
 
 PACKAGE = "usersync.report.plan"
 PLANNED = "planned"
@@ -129,5 +128,4 @@ def names_of(engine: duckdb.DuckDBPyConnection, members: list[Member]) -> dict[i
 
 def run(engine: duckdb.DuckDBPyConnection, name: str, **values: object) -> None:
     """Runs every statement of a template of this package."""
-    for statement in statements(PACKAGE, name, **values):
-        engine.execute(statement)
+    run_template(engine, PACKAGE, name, **values)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from usersync.build.links import Identifier, id_value, value_hash
-from usersync.build.state import State, resolution_of
-from usersync.build.statements import PACKAGE, run
 from usersync.compile.sql import template
 from usersync.project.model import UserSchema
-from usersync.warehouse.store import rows
+from usersync.resolve import PACKAGE
+from usersync.resolve.links import Identifier, id_value, value_hash
+from usersync.resolve.state import State, resolution_of
+from usersync.warehouse.store import rows, run_template
 
 
 @dataclass
@@ -77,4 +77,4 @@ class Linking:
             self._run("refit", links=links, hash=hash_column, relation=relation)
 
     def _run(self, name: str, **values: object) -> None:
-        run(self.engine, name, **self.values, **values)
+        run_template(self.engine, PACKAGE, name, **self.values, **values)

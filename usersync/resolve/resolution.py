@@ -10,18 +10,18 @@ from dataclasses import dataclass, field, replace
 
 import duckdb
 
-from usersync.build.components import label_components
-from usersync.build.linking import Linking
-from usersync.build.links import MAX_IDENTIFIERS, identifiers_of, stored_values
-from usersync.build.state import read_state, resolution_of
-from usersync.build.statements import PACKAGE, run
-from usersync.build.unlink import Evidence, part
 from usersync.compile.sql import ident, literal, template
 from usersync.diagnostics import ConfigError, Diagnostic, WarehouseError
 from usersync.project.model import Property, UserSchema
 from usersync.project.overrides import Decision
 from usersync.project.types import Kind
-from usersync.warehouse.store import rows
+from usersync.resolve import PACKAGE
+from usersync.resolve.components import label_components
+from usersync.resolve.linking import Linking
+from usersync.resolve.links import MAX_IDENTIFIERS, identifiers_of, stored_values
+from usersync.resolve.state import read_state, resolution_of
+from usersync.resolve.unlink import Evidence, part
+from usersync.warehouse.store import rows, run_template
 
 _PRIMARY = 1 << 60
 """Lifts the rank of a primary source's values over all others'."""
@@ -124,8 +124,8 @@ class Resolution:
             message = f"{len(identifiers)} identifiers are more than {MAX_IDENTIFIERS}"
             raise ConfigError(Diagnostic("identifiers", message, self.users.location("identifiers")))
         stored = read_state(self.engine)
-        run(self.engine, "arrivals", last_key=stored.last_key)
-        run(self.engine, "everyone")
+        run_template(self.engine, PACKAGE, "arrivals", last_key=stored.last_key)
+        run_template(self.engine, PACKAGE, "everyone")
         arrived = "select distinct pipeline, connection from temp.arrived"
         last_key = rows(self.engine, "select coalesce(greatest(max(_pk), max(_age)), 0) from temp.delta")[0][0]
         state = replace(stored.with_pipelines(rows(self.engine, arrived)), last_key=max(stored.last_key, last_key))
@@ -173,7 +173,7 @@ class Resolution:
             self.engine.execute(f"insert into temp.{table} select {listed}")
 
     def _run(self, name: str, **values: object) -> None:
-        run(self.engine, name, **self._linking.values, scope=self.scope, full=self.full, **values)
+        run_template(self.engine, PACKAGE, name, **self._linking.values, scope=self.scope, full=self.full, **values)
 
     def _check(self, name: str) -> None:
         problems = rows(self.engine, template(PACKAGE, name, scope=self.scope))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
-from usersync.build.statements import run
+from usersync.resolve import PACKAGE
+from usersync.warehouse.store import run_template
 
 
 def label_components(engine: duckdb.DuckDBPyConnection) -> None:
@@ -15,15 +16,15 @@ def label_components(engine: duckdb.DuckDBPyConnection) -> None:
     engine.execute("create or replace temp table labels (node bigint, root bigint)")
     edges, rounds = "temp.edges", 0
     while _any(engine, f"select 1 from {edges} limit 1"):
-        run(engine, "hook", round=rounds, edges=edges)
+        run_template(engine, PACKAGE, "hook", round=rounds, edges=edges)
         moved = _any(engine, "select 1 from temp.jumping limit 1")
         while moved:
-            run(engine, "jump", round=rounds)
+            run_template(engine, PACKAGE, "jump", round=rounds)
             moved = _any(engine, "select 1 from temp.jumped where moved limit 1")
-        run(engine, "contract", round=rounds, edges=edges)
+        run_template(engine, PACKAGE, "contract", round=rounds, edges=edges)
         edges, rounds = f"temp.edges{rounds}", rounds + 1
     for done in reversed(range(rounds)):
-        run(engine, "compose", round=done)
+        run_template(engine, PACKAGE, "compose", round=done)
         for table in ("parents", "roots", "edges"):
             engine.execute(f"drop table temp.{table}{done}")
 
