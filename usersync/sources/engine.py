@@ -33,6 +33,8 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
     config |= {key: str(value) for key, value in (options or {}).items() if key in _OPTIONS}
     engine = duckdb.connect(":memory:", config=config)
     engine.execute("set global TimeZone = 'UTC'")
+    # DuckDB draws bars on stdout in a process that looks interactive to it, such as `python -c`.
+    engine.execute("set enable_progress_bar = false")
     # A long IN list becomes a join, which is computed outside the try() of a mapping that may fail.
     engine.execute("set global disabled_optimizers = 'in_clause'")
     engine.execute(f"attach ':memory:' as {STAGE}")
