@@ -35,7 +35,8 @@ where _user in (select _user from temp.user_delta where _action <> 'insert');
 insert into usersync.user_rows by name
 select * exclude (_action)
 from temp.user_delta
-where _action <> 'delete';
+where _action <> 'delete'
+order by _user;
 
 insert into usersync.user_changes by name
 select

@@ -18,20 +18,30 @@ where value_hash = prior_value;
 
 -- The same, beside the first one.
 create or replace temp table followers as
-select value_hash, member, prior as first, member >> 32 <> prior >> 32 as turns
+select value_hash, member, prior as first
 from temp.successors
 where second
 union all
-select s.value_hash, s.member, f.prior, s.member >> 32 <> s.prior >> 32
+select s.value_hash, s.member, f.prior
 from temp.successors as s
 join temp.successors as f on f.value_hash = s.value_hash and f.second
 where not s.second;
 
--- Where the first one has no mask, all match it. Else who has which mask decides; one mask alone matches nobody.
+-- Where the first one has no mask, all match it. Else who has which mask decides: a bit that all have keeps all apart.
+create or replace temp table closed as
+select value_hash, unnest([member, first]) as member
+from temp.followers
+where value_hash in (
+    select value_hash
+    from temp.followers
+    where first > 4294967295
+    group by value_hash
+    having bit_and((member & first) >> 32) = 0
+);
+
 create or replace temp table masked as
 select value_hash, member >> 32 as mask, min(member & 4294967295) as node
-from temp.links
-where value_hash in (select value_hash from temp.followers where first > 4294967295 and turns)
+from temp.closed
 group by value_hash, mask;
 
 create or replace temp table mask_pairs as
@@ -47,7 +57,7 @@ from (
     where first <= 4294967295
     union all
     select (l.member & 4294967295)::uinteger, t.node
-    from temp.links as l
+    from temp.closed as l
     join (
         select value_hash, mask, node from temp.mask_pairs
         union
