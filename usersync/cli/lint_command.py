@@ -22,19 +22,18 @@ _LEVELS = ("info", "warning", "error")
 @click.option(
     "--fail-on",
     type=click.Choice(_LEVELS),
-    default="error",
-    show_default=True,
-    help="Exit 1 from this level up.",
+    help="Exit 1 from this level up [default: error].",
 )
 @click.option("--explain", metavar="CODE", help="Say why a rule is there, with a bad and a good example.")
 @global_options
 @click.pass_obj
-def command(console: Console, paths: tuple[Path, ...], output: str, fail_on: str, explain: str | None) -> int:
+def command(console: Console, paths: tuple[Path, ...], output: str, fail_on: str | None, explain: str | None) -> int:
     """Check models, users.sql and settings. Reads files only: no database, no network.
 
     Findings go to stdout; exit code 1 says that there are errors, 3 that there was nothing to check.
     """
     from usersync.lint.run import lint
+    from usersync.lint.settings import read_lint_settings
     from usersync.report.diagnostics import as_data, as_text, summary
 
     if explain:
@@ -44,14 +43,15 @@ def command(console: Console, paths: tuple[Path, ...], output: str, fail_on: str
     if not project.models and not project.problems:
         console.note("nothing to lint: there are no models")
         return 3
-    findings = lint(project, files)
+    settings = read_lint_settings(project.root)
+    findings = lint(project, files, settings)
     if output == "json":
         console.data_json([as_data(finding) for finding in findings])
     else:
         for finding in findings:
             console.data(as_text(finding, console.style_data))
         console.note(summary(findings))
-    bad = _LEVELS.index(fail_on)
+    bad = _LEVELS.index(fail_on or settings.fail_on)
     return 1 if any(_LEVELS.index(finding.level.value) >= bad for finding in findings) else 0
 
 
