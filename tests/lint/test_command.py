@@ -13,6 +13,7 @@ from tests.marks import marked
 from tests.support import Workspace
 
 REPO = Path(__file__).parents[2]
+FIELDS = ("code", "level", "message", "hint", "file", "line", "column", "name", "end_column", "fix")
 GOOD = "select id, email from customers"
 
 
@@ -114,7 +115,7 @@ def test_json_has_fixed_fields_in_order_of_place(project: Workspace) -> None:
     outcome = project.run("lint", "--format", "json")
     found = json.loads(outcome.stdout)
     assert outcome.exit_code == 1
-    assert {tuple(each) for each in found} == {("code", "level", "message", "hint", "file", "line", "column")}
+    assert {tuple(each) for each in found} == {FIELDS}
     places = [(each["file"], each["line"], each["column"]) for each in found]
     assert places == sorted(places)
     assert {each["level"] for each in found} <= {"error", "warning", "info"}

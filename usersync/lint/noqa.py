@@ -112,7 +112,8 @@ def _without(noqa: Noqa, idle: tuple[str, ...]) -> Edit:
     left = [code for code in noqa.codes or () if code not in idle]
     if left:
         start, end = noqa.said
-        return Edit(path, start, end, f"{text[start:end].partition(':')[0]}: {', '.join(left)}")
+        word = text.lower().index("noqa", start) + len("noqa")
+        return Edit(path, word, end, f": {', '.join(left)}")
     start, end = noqa.span
     blank = len(text[:start].rstrip(" \t"))
     if text[end : end + 1] not in {"", "\n"}:

@@ -30,8 +30,13 @@ def lint(project: Project, files: Iterable[str] | None = None, settings: LintSet
     noted = _noted(project)
     silence = silenced(settings.applied(findings), noted)
     idle = settings.applied(_idle(checked, noted, silence.used, settings))
+    return reported(sorted([*silence.kept, *idle], key=lambda f: f.sort_key), files)
+
+
+def reported(findings: Iterable[Diagnostic], files: Iterable[str] | None) -> list[Diagnostic]:
+    """The findings in some files, and those that are in no file; None for all files."""
     wanted = None if files is None else set(files)
-    return sorted((f for f in [*silence.kept, *idle] if _wanted(f, wanted)), key=lambda f: f.sort_key)
+    return [f for f in findings if wanted is None or f.location is None or f.location.file in wanted]
 
 
 def check(project: Project) -> Checked:
@@ -84,7 +89,3 @@ def _unread(checked: Checked) -> set[str]:
         return set()
     pipelines = {model.file.path for model in project.pipelines.values()}
     return broken | (project.files.keys() - pipelines)
-
-
-def _wanted(finding: Diagnostic, files: set[str] | None) -> bool:
-    return files is None or finding.location is None or finding.location.file in files
