@@ -1,8 +1,8 @@
 """How much processor time lint takes: `python benchmarks/lint.py [MODELS …]`, 100 and 1,000 unless told.
 
-Projects of generated Jinja models are linted by `usersync lint`, and beside it by a bare script that renders each model
-once with jinja2, parses it with sqlglot and qualifies it: the least that any linter of such files must do. Each run is a
-process of its own, measured whole, in turn; medians are printed. `--with NAME=FOLDER` adds the sqlfluff or sqlmesh of
+Projects of generated Jinja models are linted by `usersync lint`, and beside it by a bare script that renders each
+once with jinja2, parses it with sqlglot and qualifies it: the least that any linter of such files must do. Each run is
+a process of its own, measured whole, in turn; medians are printed. `--with NAME=FOLDER` adds the sqlfluff or sqlmesh of
 a virtual environment, which lint the same files.
 """
 
@@ -159,7 +159,7 @@ def make_sqlmesh(root: Path, models: int) -> None:
     (root / "macros").mkdir()
     (root / "config.yaml").write_text(config, encoding="utf-8")
     for n in range(models):
-        query = MODEL.format(n=n).partition("}) }}\n" if False else ") }}\n")[2]
+        query = MODEL.format(n=n).partition(") }}\n")[2]
         query = MACROS + query.replace("is_incremental()", "true").replace("{{ updated_at }}", "'2026-01-01'")
         text = f"MODEL (name bench.crm_{n}, kind FULL);\nJINJA_QUERY_BEGIN;\n{query}\nJINJA_END;\n"
         (root / f"models/crm_{n}.sql").write_text(text, encoding="utf-8")

@@ -26,7 +26,7 @@ def project(workspace: Workspace) -> Workspace:
 
 
 def model(project: Workspace, stem: str, query: str = GOOD, connection: str = "crm") -> None:
-    project.model(stem, query, connection=connection, user_id="id")
+    project.model(stem, query, connection=connection, user_id="id", description="Customers.")
 
 
 def warned(project: Workspace) -> None:
@@ -45,7 +45,9 @@ def test_no_findings_is_0(project: Workspace) -> None:
 
 
 def test_an_error_is_1_with_place_caret_and_hint_on_stdout(project: Workspace) -> None:
-    text, (line, column) = marked("{{ config(connection = 'crm', »userid = 'id', user_id = 'id') }}\n" + GOOD)
+    text, (line, column) = marked(
+        "{{ config(connection = 'crm', »userid = 'id', user_id = 'id', description = 'All') }}\n" + GOOD
+    )
     project.write("models/a.sql", text)
     outcome = project.run("lint")
     assert outcome.exit_code == 1

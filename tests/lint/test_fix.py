@@ -25,6 +25,9 @@ IDLE = CONFIG + "select id, email -- noqa: US211\nfrom customers"
 def project(workspace: Workspace) -> Workspace:
     workspace.profile({"crm": {"type": "postgres", "database": "crm"}})
     workspace.users()
+    workspace.write(
+        "pyproject.toml", "[tool.usersync.lint]\nselect = ['US0', 'US1', 'US2', 'US9']\nignore = ['US105', 'US210']"
+    )
     return workspace
 
 

@@ -41,6 +41,9 @@ def project(workspace: Workspace) -> Workspace:
     workspace.profile({"crm": {"type": "postgres", "database": "crm", "password": "hunter22"}})
     workspace.users()
     workspace.model("a", "select id, email, 'hunter22' || 'x' from t -- noqa: US209", connection="crm", user_id="id")
+    workspace.write(
+        "pyproject.toml", "[tool.usersync.lint]\nselect = ['US0', 'US2', 'US9']\nignore = ['US105', 'US210']"
+    )
     return workspace
 
 

@@ -15,6 +15,10 @@ CONFIG = "{{ config(connection = 'crm', user_id = 'id', mapping = {'email': 'id'
 def project(workspace: Workspace) -> Workspace:
     workspace.profile({"crm": {"type": "postgres", "database": "crm"}})
     workspace.users()
+    workspace.write(
+        "pyproject.toml",
+        "[tool.usersync.lint]\nselect = ['US0', 'US102', 'US209', 'US211', 'US212', 'US9']",
+    )
     return workspace
 
 

@@ -24,7 +24,8 @@ def found(project: Workspace, toml: str) -> list[str]:
     project.write("pyproject.toml", toml)
     outcome = project.run("lint", "--format", "json")
     assert outcome.stderr == ""
-    return [f"{each['level']} {each['code']}" for each in json.loads(outcome.stdout)]
+    found = json.loads(outcome.stdout)
+    return [f"{each['level']} {each['code']}" for each in found if each["code"] in {"US406", "US901"}]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import Workspace
 from usersync.diagnostics import Level
-from usersync.lint.rule import Rule, needs_recorded_sources
+from usersync.lint.rule import Rule
 from usersync.lint.rules import RULES
 
 
@@ -17,14 +17,16 @@ def project(workspace: Workspace) -> Workspace:
     workspace.users()
     workspace.model("a", "select id, email, 1, 2 from t -- noqa: US209", connection="crm", user_id="id")
     workspace.model("b", "select id, email from t", connection="hr", user_id="id")
+    workspace.write("pyproject.toml", "[tool.usersync.lint]\nselect = ['US209', 'US211', 'US9']")
     return workspace
 
 
 @pytest.fixture
 def _recorded_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    check = needs_recorded_sources(lambda _: ())
+    for code in [code for code, rule in RULES.items() if rule.needs_sources]:
+        monkeypatch.delitem(RULES, code)
     for code in ("US997", "US998"):
-        monkeypatch.setitem(RULES, code, Rule(code, "recorded", Level.WARNING, check))
+        monkeypatch.setitem(RULES, code, Rule(code, "recorded", Level.WARNING, lambda _: (), needs_sources=True))
 
 
 def test_findings_are_counted(project: Workspace) -> None:
@@ -48,7 +50,7 @@ def test_rules_that_could_not_look_are_named_once(project: Workspace) -> None:
     assert "recorded" not in project.run("lint").output
     project.write("models/sources/crm.sql", "create table t (id int)")
     assert "the tables of hr are not recorded" in project.run("lint", "--statistics").stdout
-    project.write("pyproject.toml", "[tool.usersync.lint]\nignore = ['US998']")
+    project.write("pyproject.toml", "[tool.usersync.lint]\nignore = ['US1', 'US2', 'US4', 'US998']")
     assert "US997 says nothing where" in project.run("lint", "--statistics").stdout
     project.write("models/sources/hr.sql", "create table t (id int)")
     assert "recorded" not in project.run("lint", "--statistics").output

@@ -10,22 +10,11 @@ from dataclasses import dataclass, field, replace
 from sqlglot.dialects.dialect import Dialect
 
 from usersync.diagnostics import Diagnostic, Edit, Level, SourceFile, did_you_mean
-from usersync.lint.rule import Checked
-from usersync.lint.rules import RULES, rule
+from usersync.lint.rules import RULES
 
 UNUSED = "US901"
 UNREADABLE = frozenset({"US001", "US002"})
 """What keeps a file from being checked at all: only a comment that names these codes silences them."""
-
-
-@rule(UNUSED, "unused-noqa", Level.WARNING)
-def unused_noqa(checked: Checked) -> Iterable[Diagnostic]:
-    """A comment that silences nothing hides the next mistake on its line.
-
-    Bad: `select id, email -- noqa: US211`
-    Good: `select id, email`
-    """
-    return checked.found.get(UNUSED, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,14 +23,6 @@ class Checked:
 
 Check = Callable[[Checked], Iterable[Diagnostic]]
 
-_NEEDS_RECORDED = "needs_recorded_sources"
-
-
-def needs_recorded_sources(check: Check) -> Check:
-    """Marks a check that says nothing of connections whose tables are not recorded in models/sources/."""
-    setattr(check, _NEEDS_RECORDED, True)
-    return check
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -40,13 +32,10 @@ class Rule:
     name: str
     level: Level
     check: Check
+    needs_sources: bool = False
+    """Whether it is silent where `models/sources` has nothing recorded."""
 
     @property
     def explanation(self) -> str:
         """Why the rule is there, what is bad and what is good."""
         return (self.check.__doc__ or "").strip()
-
-    @property
-    def needs_recorded_sources(self) -> bool:
-        """Whether it says nothing of connections whose tables are not recorded."""
-        return bool(getattr(self.check, _NEEDS_RECORDED, False))
