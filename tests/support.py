@@ -12,6 +12,8 @@ from typing import Any
 import duckdb
 
 from usersync.cli.main import run
+from usersync.diagnostics import Diagnostic, Level
+from usersync.lint.run import lint
 from usersync.project.load import Settings, load_project
 from usersync.project.model import Project
 
@@ -78,6 +80,10 @@ class Workspace:
     def load(self) -> Project:
         """The project as read."""
         return load_project(Settings(self.root))
+
+    def errors(self) -> list[Diagnostic]:
+        """What lint finds, warnings and mere notes left out."""
+        return [finding for finding in lint(self.load()) if finding.level is Level.ERROR]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query on the warehouse."""

@@ -23,7 +23,7 @@ def project(workspace: Workspace) -> Workspace:
     workspace.write("profiles.yml", json.dumps({"first": profile, "second": profile}))
     workspace.users("email varchar")
     workspace.write("people.csv", "id,email,private\n1,ann@example.com,a@b\n2,bob@example.com,\n")
-    workspace.model("people", PIPELINE, connection="lake", user_id="id")
+    workspace.model("people", PIPELINE, connection="lake", user_id="id", description="All")
     return workspace
 
 

@@ -6,7 +6,6 @@ from tests.marks import marked, place, summary
 from tests.support import Workspace
 from usersync.compile.pipeline import Compiled, compile_pipeline
 from usersync.diagnostics import Diagnostic
-from usersync.lint.run import lint
 
 USERS = "email varchar, name varchar, address struct(city varchar, zip varchar), tags varchar[], address_book json"
 COLUMNS = "id, mail, tags, doc, created"
@@ -24,7 +23,7 @@ def model(mapping: str, query: str = f"select {COLUMNS} from t") -> str:
 
 def problems(project: Workspace, text: str) -> list[Diagnostic]:
     project.write("models/m.sql", text)
-    return lint(project.load())
+    return project.errors()
 
 
 def compiled(project: Workspace, text: str) -> Compiled:

@@ -13,6 +13,7 @@ from tests.marks import marked
 from tests.support import Workspace
 
 REPO = Path(__file__).parents[2]
+FIELDS = ("code", "level", "message", "hint", "file", "line", "column", "name", "end_column", "fix")
 GOOD = "select id, email from customers"
 
 
@@ -25,7 +26,7 @@ def project(workspace: Workspace) -> Workspace:
 
 
 def model(project: Workspace, stem: str, query: str = GOOD, connection: str = "crm") -> None:
-    project.model(stem, query, connection=connection, user_id="id")
+    project.model(stem, query, connection=connection, user_id="id", description="Customers.")
 
 
 def warned(project: Workspace) -> None:
@@ -44,7 +45,9 @@ def test_no_findings_is_0(project: Workspace) -> None:
 
 
 def test_an_error_is_1_with_place_caret_and_hint_on_stdout(project: Workspace) -> None:
-    text, (line, column) = marked("{{ config(connection = 'crm', »userid = 'id', user_id = 'id') }}\n" + GOOD)
+    text, (line, column) = marked(
+        "{{ config(connection = 'crm', »userid = 'id', user_id = 'id', description = 'All') }}\n" + GOOD
+    )
     project.write("models/a.sql", text)
     outcome = project.run("lint")
     assert outcome.exit_code == 1
@@ -114,7 +117,7 @@ def test_json_has_fixed_fields_in_order_of_place(project: Workspace) -> None:
     outcome = project.run("lint", "--format", "json")
     found = json.loads(outcome.stdout)
     assert outcome.exit_code == 1
-    assert {tuple(each) for each in found} == {("code", "level", "message", "hint", "file", "line", "column")}
+    assert {tuple(each) for each in found} == {FIELDS}
     places = [(each["file"], each["line"], each["column"]) for each in found]
     assert places == sorted(places)
     assert {each["level"] for each in found} <= {"error", "warning", "info"}

@@ -1,7 +1,7 @@
 """Every rule: a bad and a good example below `tests/fixtures/lint`, and the words that explain it.
 
 A fixture is one model, or a folder of project files. `-- expect: US102 5:5` at its top says what is found in the
-file that says it; `by compile` that only the source's own types can tell.
+file that says it, or in another, named behind `in`; `by compile` that only the source's own types can tell.
 """
 
 import json
@@ -17,8 +17,10 @@ from usersync.diagnostics import Level
 from usersync.lint.rules import RULES
 
 FOLDER = FIXTURES / "lint"
-EXPECT = re.compile(r"-- expect: (US\d+) (\d+):(\d+)(?: by (compile))?$", re.MULTILINE)
+EXPECT = re.compile(r"-- expect: (US\d+) (\d+):(\d+)(?: in (\S+))?(?: by (compile))?$", re.MULTILINE)
 CODES = list(RULES)
+UNASKED = {"US105", "US210"}
+"""What is found in most examples, and left out but in its own."""
 Finding = tuple[str, str, int, int]
 """Code, file, line and column."""
 
@@ -42,14 +44,14 @@ def copied(project: Workspace, name: str) -> set[Finding]:
         shutil.copyfile(folder.with_suffix(".sql"), project.root / "models/m.sql")
     found = set()
     for path in (project.root / "models").rglob("*.sql"):
-        for code, line, column, _ in EXPECT.findall(path.read_text(encoding="utf-8")):
-            found.add((code, path.relative_to(project.root).as_posix(), int(line), int(column)))
+        for code, line, column, file, _ in EXPECT.findall(path.read_text(encoding="utf-8")):
+            found.add((code, file or path.relative_to(project.root).as_posix(), int(line), int(column)))
     return found
 
 
 def needs_the_source(project: Workspace) -> bool:
     texts = [path.read_text(encoding="utf-8") for path in (project.root / "models").rglob("*.sql")]
-    return any(match[4] for text in texts for match in EXPECT.finditer(text))
+    return any(match[5] for text in texts for match in EXPECT.finditer(text))
 
 
 def findings(project: Workspace) -> set[Finding]:
@@ -66,14 +68,14 @@ def findings(project: Workspace) -> set[Finding]:
 def test_the_bad_example_of_a_rule_is_found_where_it_says(project: Workspace, code: str) -> None:
     expected = copied(project, f"{code}_bad")
     assert code in {finding[0] for finding in expected}
-    assert findings(project) == expected
+    assert {found for found in findings(project) if found[0] not in UNASKED - {code}} == expected
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_good_example_of_a_rule_has_no_findings(project: Workspace, code: str) -> None:
     assert copied(project, f"{code}_good") == set()
-    outcome = project.run("lint")
-    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert {found for found in findings(project) if found[0] not in UNASKED - {code}} == set()
+    assert project.run("lint").exit_code == 0
 
 
 def test_every_rule_has_both_examples_and_every_example_a_rule() -> None:

@@ -8,7 +8,6 @@ import pytest
 from tests.marks import marked, place, summary
 from tests.support import Workspace
 from usersync.diagnostics import Diagnostic
-from usersync.lint.run import lint
 from usersync.project.model import Pipeline
 
 QUERY = "select id, email, updated_at from t where updated_at >= ${updated_at}"
@@ -170,7 +169,7 @@ def test_every_key_and_value_has_its_place(project: Workspace, key: str, text: s
 def test_a_problem_in_a_mapping_is_placed_inside_its_text(project: Workspace, expression: str) -> None:
     text, expected = marked(config(f'mapping = {{\n    "email": "{expression}",\n}}'))
     project.write("models/m.sql", text)
-    [problem] = lint(project.load())
+    [problem] = project.errors()
     assert (problem.code, place(problem.location)) == ("US201", expected)
     assert problem.hint == "did you mean 'email'?"
 
@@ -178,7 +177,7 @@ def test_a_problem_in_a_mapping_is_placed_inside_its_text(project: Workspace, ex
 def test_escapes_in_a_mapping_move_no_place(project: Workspace) -> None:
     text, expected = marked(config(r"mapping = {'email': 'coalesce(\'a\', »mial)'}"))
     project.write("models/m.sql", text)
-    assert summary(lint(project.load())) == [("US201", expected)]
+    assert summary(project.errors()) == [("US201", expected)]
 
 
 def test_a_location_has_the_line_for_the_caret(project: Workspace) -> None:
@@ -251,7 +250,7 @@ def test_a_call_of_another_form_is_refused(project: Workspace, text: str, messag
 def test_a_key_that_is_said_twice_is_placed_at_the_second(project: Workspace) -> None:
     text, expected = marked(config("owner = 'ann', »owner = 'bob'"))
     project.write("models/m.sql", text)
-    [problem] = lint(project.load())
+    [problem] = project.errors()
     assert place(problem.location) == expected
     assert "m.sql, line" not in problem.message
 
@@ -342,7 +341,7 @@ def test_a_good_value_is_read_without_a_word(project: Workspace, settings: str) 
 def test_an_unknown_dialect_is_placed_at_its_name(project: Workspace) -> None:
     text, expected = marked(config("dialect = '»postgers'"))
     project.write("models/m.sql", text)
-    [problem] = lint(project.load())
+    [problem] = project.errors()
     assert (problem.code, place(problem.location)) == ("US108", expected)
     assert problem.hint == "did you mean 'postgres'?"
 

@@ -7,7 +7,6 @@ from tests.pairs import normal
 from tests.support import Workspace
 from usersync.compile.query import parse_query
 from usersync.diagnostics import ConfigError, Diagnostic, SourceFile
-from usersync.lint.run import lint
 from usersync.project.load import Settings, load_project
 from usersync.project.render import render_model
 from usersync.project.templates import Library, render
@@ -116,7 +115,7 @@ def test_a_broken_macro_file_is_named(project: Workspace) -> None:
     text, expected = marked("{% macro a() %}\n{% »if %}\n{% endmacro %}")
     project.write("macros/a.sql", text)
     project.write("models/m.sql", f"{CONFIG}select id, email from t")
-    problem = lint(project.load())[0]
+    problem = project.errors()[0]
     assert (problem.code, problem.location and problem.location.file) == ("US001", "macros/a.sql")
     assert place(problem.location)[0] == expected[0]
 
@@ -198,7 +197,7 @@ def test_an_error_in_sql_is_placed_behind_templates(project: Workspace, query: s
     project.write("macros/a.sql", MACROS)
     text, expected = marked_query(query)
     project.write("models/m.sql", CONFIG + text)
-    problem = next(found for found in lint(project.load()) if found.code == "US002")
+    problem = next(found for found in project.errors() if found.code == "US002")
     assert place(problem.location) == expected
 
 
@@ -214,7 +213,7 @@ def test_a_duplicate_column_is_placed_behind_templates(project: Workspace, query
     project.write("macros/a.sql", MACROS)
     text, (line, _) = marked_query(query)
     project.write("models/m.sql", CONFIG.replace("'id')", "'id', mapping = {})") + text)
-    found = [problem for problem in lint(project.load()) if problem.code == "US209"]
+    found = [problem for problem in project.errors() if problem.code == "US209"]
     assert [place(problem.location)[0] for problem in found] == [line]
 
 
@@ -222,7 +221,7 @@ def test_an_error_in_a_macro_is_placed_in_its_file(project: Workspace) -> None:
     text, expected = marked("{% macro bad() -%}\n»nope nope nope\n{%- endmacro %}")
     project.write("macros/a.sql", text)
     project.write("models/m.sql", CONFIG + "select id, {{ bad() }} from t")
-    problem = next(found for found in lint(project.load()) if found.code == "US002")
+    problem = next(found for found in project.errors() if found.code == "US002")
     assert problem.location is not None
     assert (problem.location.file, problem.location.line) == ("macros/a.sql", expected[0])
 
@@ -230,7 +229,7 @@ def test_an_error_in_a_macro_is_placed_in_its_file(project: Workspace) -> None:
 def test_a_value_that_a_template_computed_is_placed_at_its_expression(project: Workspace) -> None:
     text, expected = marked_query("select id name {{ »'frm' }} t")
     project.write("models/m.sql", CONFIG + text)
-    [problem] = lint(project.load())
+    [problem] = project.errors()
     assert (problem.code, place(problem.location)) == ("US002", expected)
 
 
@@ -252,7 +251,7 @@ def test_a_value_that_a_template_computed_is_placed_at_its_expression(project: W
 def test_a_broken_template_is_one_problem_with_a_place(project: Workspace, query: str, message: str) -> None:
     text, expected = marked_query(query) if "»" in query else (query, None)
     project.write("models/m.sql", CONFIG + text)
-    [problem] = lint(project.load())
+    [problem] = project.errors()
     assert problem.code == "US001"
     assert message in problem.message
     assert problem.location is not None
@@ -262,7 +261,7 @@ def test_a_broken_template_is_one_problem_with_a_place(project: Workspace, query
 @pytest.mark.parametrize("call", ["var()", "ref()", "source('crm')", "env_var()", "is_incremental(1)", "config(1, 2)"])
 def test_a_wrong_call_says_nothing_of_python(project: Workspace, call: str) -> None:
     project.write("models/m.sql", CONFIG + f"select {{{{ {call} }}}}")
-    for problem in lint(project.load()):
+    for problem in project.errors():
         assert "<locals>" not in problem.message
         assert "_Context" not in problem.message
 

@@ -74,7 +74,7 @@ class Console:
 
     def data(self, text: str) -> None:
         """Writes a command's result to stdout."""
-        click.echo(self._clean(text), color=self.coloured(sys.stdout))
+        click.echo(self.clean(text), color=self.coloured(sys.stdout))
 
     def data_json(self, value: Any) -> None:
         """Writes a command's result to stdout as JSON."""
@@ -88,7 +88,7 @@ class Console:
             if self.json_log:
                 self._log({"level": "info", "message": click.unstyle(text), **fields})
             else:
-                click.echo(self._clean(text), err=True, color=self.coloured(sys.stderr))
+                click.echo(self.clean(text), err=True, color=self.coloured(sys.stderr))
 
     def problems(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Says what is wrong on stderr: errors always, the rest unless quiet."""
@@ -102,7 +102,7 @@ class Console:
                 if self.json_log:
                     self._log(as_data(diagnostic))
                 else:
-                    text = self._clean(as_text(diagnostic, self.style))
+                    text = self.clean(as_text(diagnostic, self.style))
                     click.echo(text, err=True, color=self.coloured(sys.stderr))
 
     def usage_error(self, error: click.ClickException) -> None:
@@ -110,7 +110,7 @@ class Console:
         context = getattr(error, "ctx", None)
         if context is not None:
             click.echo(context.get_usage(), err=True)
-        click.echo(f"{self.style('error:', 'error')} {self._clean(error.format_message())}", err=True)
+        click.echo(f"{self.style('error:', 'error')} {self.clean(error.format_message())}", err=True)
 
     def leave_now(self, code: int) -> None:
         """Ends the process at once where a thread still waits on a source: nothing is open that could be lost."""
@@ -122,5 +122,6 @@ class Console:
     def _log(self, fields: dict[str, Any]) -> None:
         click.echo(json.dumps(redact_data(fields, self._secrets)), err=True)
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """A text without secrets."""
         return redact(text, self._secrets)

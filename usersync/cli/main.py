@@ -20,6 +20,7 @@ COMMANDS = {
     "build": "Read what changed, merge it, and write the users.",
     "plan": "Show what a build would do now; writes nothing.",
     "preview": "Show a pipeline's first rows, as they come and as they map.",
+    "record": "Write the tables that models use to models/sources, for lint.",
     "compile": "Write the exact SQL that runs to target/compiled.",
     "lint": "Check all SQL and settings; needs no database.",
     "list": "List the pipelines.",

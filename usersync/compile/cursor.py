@@ -53,7 +53,7 @@ def bind_cursor(tree: exp.Query, literal: exp.Expr | None) -> exp.Query:
         if literal is not None:
             place.replace(literal.copy())
             continue
-        predicate = _predicate(column)
+        predicate = comparison_of(column)
         if predicate is not None and predicate is not bound:
             predicate.replace(exp.Boolean(this=_lets_through(predicate)))
         elif _attached(column, bound):
@@ -61,7 +61,7 @@ def bind_cursor(tree: exp.Query, literal: exp.Expr | None) -> exp.Query:
     return bound
 
 
-def _predicate(column: exp.Expr) -> exp.Expr | None:
+def comparison_of(column: exp.Expr) -> exp.Expr | None:
     """The comparison, BETWEEN or IS NULL that a placeholder is an operand of, casts and arithmetic aside."""
     node: exp.Expr = column
     while isinstance(node.parent, _NULL_STRICT):

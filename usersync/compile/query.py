@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, takewhile
 
 import sqlglot
@@ -14,6 +15,7 @@ from sqlglot.dialects.dialect import Dialect, Dialects
 from sqlglot.errors import SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.model import NAME
 from usersync.project.syntax import STATEMENTS, first_offset, parse_error
@@ -45,6 +47,22 @@ class Query:
     tree: exp.Query
     columns: tuple[OutputColumn, ...] | None
     """None when only the database can tell: `select *`."""
+    dialect: str = DIALECT
+    """sqlglot's name of the dialect that it is written in."""
+
+    @cached_property
+    def _tokens(self) -> Sequence[Token]:
+        return _tokens(self.rendered, _dialect(self.dialect, None))
+
+    @property
+    def words(self) -> list[tuple[int, str]]:
+        """Every token of the rendered SQL, with its offset."""
+        return [(token.start, token.text) for token in self._tokens]
+
+    def item_spans(self) -> list[tuple[int, int]]:
+        """Where each thing that the outermost SELECT selects begins and ends in the rendered SQL; empty in doubt."""
+        spans = _item_spans(self._tokens)
+        return spans if len(spans) == len(self.tree.selects) else []
 
     @property
     def placeholders(self) -> tuple[exp.Column, ...]:
@@ -95,7 +113,7 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
     tree = _one_query(rendered, statements, tokens)
     columns, problems = _columns(rendered, tree, tokens)
-    return Query(rendered, tree, columns), problems
+    return Query(rendered, tree, columns, dialect), problems
 
 
 def _dialect(name: str, where: Location | None) -> Dialect:
@@ -223,21 +241,28 @@ def _columns(
 
 
 def _unnamed(rendered: Rendered, tree: exp.Query, tokens: Sequence[Token], index: int) -> Diagnostic:
-    starts = _item_starts(tokens)
-    exact = len(starts) == len(tree.selects)
-    where = rendered.location(starts[index]) if exact else locate(rendered, tree.selects[index])
+    spans = _item_spans(tokens)
+    exact = len(spans) == len(tree.selects)
+    where = rendered.location(spans[index][0]) if exact else locate(rendered, tree.selects[index])
     return Diagnostic("US211", "an expression in the SELECT has no name", where, "give it a name: … as name")
 
 
-def _item_starts(tokens: Sequence[Token]) -> list[int]:
-    """Offsets of what the outermost SELECT selects: nodes of the tree do not keep all of their words."""
-    depths = list(accumulate((t.token_type is TokenType.L_PAREN) - (t.token_type is TokenType.R_PAREN) for t in tokens))
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+
+def _item_spans(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """Where each thing that the outermost SELECT selects begins and ends: nodes of the tree do not keep all words."""
+    depths = list(accumulate((t.token_type in _OPENING) - (t.token_type in _CLOSING) for t in tokens))
     selects = [i for i, token in enumerate(tokens) if token.token_type is TokenType.SELECT]
     first = min(selects, key=lambda i: depths[i], default=len(tokens))
-    level = [(i, t.token_type) for i, t in enumerate(tokens) if i >= first and depths[i] == depths[first]]
-    ends = takewhile(lambda part: part[1] is not TokenType.FROM, level)
-    begins = [i + 1 for i, kind in ends if kind in {TokenType.SELECT, TokenType.COMMA}]
-    return [tokens[i].start for i in begins if i < len(tokens)]
+    level = [i for i in range(first, len(tokens)) if depths[i] == depths[first]]
+    inside = list(takewhile(lambda i: tokens[i].token_type is not TokenType.FROM, level))
+    begins = [i + 1 for i in inside if tokens[i].token_type in {TokenType.SELECT, TokenType.COMMA}]
+    last = next((i for i in level if tokens[i].token_type is TokenType.FROM), len(tokens))
+    ends = [*(begin - 1 for begin in begins[1:]), last]
+    pairs = zip(begins, ends, strict=True)
+    return [(tokens[a].start, tokens[b - 1].end + 1) for a, b in pairs if a < b]
 
 
 def _output_name(node: exp.Expr) -> str | None:

@@ -43,7 +43,7 @@ def read_recorded(text: str, path: str) -> dict[str, RecordedTable]:
     """The tables of a file of recorded DDL, by name in lower case.
 
     Raises:
-        ConfigError: it is no DDL.
+        ConfigError: it is no SQL.
     """
     tables = (_table(statement, path) for statement in _statements(text, path))
     return {table.name.lower(): table for table in tables if table}
@@ -66,11 +66,12 @@ def _statements(text: str, path: str) -> Iterator[str]:
 def _table(statement: str, path: str) -> RecordedTable | None:
     try:
         tree = sqlglot.parse_one(statement, read=_DDL_DIALECT)
-    except SqlglotError as error:
-        raise ConfigError(f"{path} is no DDL: {str(error).splitlines()[0]}") from None
-    if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
+        if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
+            return None
+        schema, _ = read_users(Rendered(statement, SourceFile(path, statement), lambda: ("", [])), None)
+    except (SqlglotError, ConfigError):
+        # `usersync record` writes the source's own SQL, whose types may be unknown here.
         return None
-    schema, _ = read_users(Rendered(statement, SourceFile(path, statement), lambda: ("", [])), None)
     required = {
         column.name
         for column in tree.this.expressions

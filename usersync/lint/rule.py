@@ -32,6 +32,8 @@ class Rule:
     name: str
     level: Level
     check: Check
+    needs_sources: bool = False
+    """Whether it is silent where `models/sources` has nothing recorded."""
 
     @property
     def explanation(self) -> str:

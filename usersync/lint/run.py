@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from usersync.compile.pipeline import Compiled, compile_pipeline
 from usersync.diagnostics import Diagnostic
+from usersync.lint.noqa import UNUSED, Noqa, comments, silenced, unused
 from usersync.lint.rule import Checked
 from usersync.lint.rules import RULES
+from usersync.lint.settings import LintSettings
 from usersync.project.model import Project
 
+_ALL = LintSettings()
 
-def lint(project: Project, files: Iterable[str] | None = None) -> list[Diagnostic]:
-    """All findings of a project, sorted by place.
+
+def lint(project: Project, files: Iterable[str] | None = None, settings: LintSettings = _ALL) -> list[Diagnostic]:
+    """All findings of a project, sorted by place, without those that a comment or the settings silence.
 
     Args:
         project: As loaded, its own problems included.
         files: Paths relative to the project to report on; None for all of them.
+        settings: Which rules run, and their levels.
     """
+    checked = check(project)
+    findings = {finding for rule in RULES.values() for finding in rule.check(checked)}
+    findings |= {problem for code, found in checked.found.items() if code not in RULES for problem in found}
+    noted = _noted(project)
+    silence = silenced(settings.applied(findings), noted)
+    idle = settings.applied(_idle(checked, noted, silence.used, settings))
+    return reported(sorted([*silence.kept, *idle], key=lambda f: f.sort_key), files)
+
+
+def reported(findings: Iterable[Diagnostic], files: Iterable[str] | None) -> list[Diagnostic]:
+    """The findings in some files, and those that are in no file; None for all files."""
+    wanted = None if files is None else set(files)
+    return [f for f in findings if wanted is None or f.location is None or f.location.file in wanted]
+
+
+def check(project: Project) -> Checked:
+    """A project with all that reading and compiling it finds."""
     problems = list(project.problems)
     compiled: dict[str, Compiled] = {}
     for stem, model in project.pipelines.items():
@@ -29,12 +51,41 @@ def lint(project: Project, files: Iterable[str] | None = None) -> list[Diagnosti
     by_code: dict[str, list[Diagnostic]] = defaultdict(list)
     for problem in problems:
         by_code[problem.code].append(problem)
-    checked = Checked(project, compiled, {code: tuple(found) for code, found in by_code.items()})
-    findings = {finding for rule in RULES.values() for finding in rule.check(checked)}
-    findings |= {problem for code, found in by_code.items() if code not in RULES for problem in found}
-    wanted = None if files is None else set(files)
-    return sorted((f for f in findings if _wanted(f, wanted)), key=lambda f: f.sort_key)
+    return Checked(project, compiled, {code: tuple(found) for code, found in by_code.items()})
 
 
-def _wanted(finding: Diagnostic, files: set[str] | None) -> bool:
-    return files is None or finding.location is None or finding.location.file in files
+def _noted(project: Project) -> dict[str, tuple[Noqa, ...]]:
+    """The comments that silence findings, of each file that has some."""
+    dialects = {model.file.path: model.dialect for model in project.models.values()}
+    found = {path: comments(file, dialects.get(path, "duckdb")) for path, file in project.files.items()}
+    return {path: noted for path, noted in found.items() if noted}
+
+
+def _idle(
+    checked: Checked, noted: Mapping[str, tuple[Noqa, ...]], used: Mapping[Noqa, set[str]], settings: LintSettings
+) -> list[Diagnostic]:
+    """Comments that silence nothing (US901)."""
+    unread = _unread(checked) if noted else set()
+    return [
+        finding
+        for path, comments_ in noted.items()
+        if path not in unread
+        for noqa in comments_
+        if (finding := unused(noqa, used.get(noqa, set()), _ran(settings, path)))
+        # Only by its code: a bare comment would silence what is said of itself.
+        and not any(UNUSED in other.own and other.silences(finding) for other in comments_)
+    ]
+
+
+def _ran(settings: LintSettings, path: str) -> set[str]:
+    return {code for code in RULES if settings.runs(code, path)}
+
+
+def _unread(checked: Checked) -> set[str]:
+    """Files that not every rule has seen: those of models that do not compile, and what these may use."""
+    project = checked.project
+    broken = {model.file.path for stem, model in project.pipelines.items() if stem not in checked.compiled}
+    if not broken:
+        return set()
+    pipelines = {model.file.path for model in project.pipelines.values()}
+    return broken | (project.files.keys() - pipelines)

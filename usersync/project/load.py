@@ -20,6 +20,7 @@ from usersync.project.templates import Library, parse
 MODELS = "models"
 USERS = "models/users.sql"
 RECORDED = "models/sources"
+MACROS = "macros"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,15 @@ def load_project(settings: Settings, *, lenient: bool = False, overlay: Mapping[
         hint = "make one with `usersync init`, or name its folder with --project-dir"
         raise ConfigError(f"there is no project in {root}: no folder {MODELS}/", hint=hint)
     problems: list[Diagnostic] = []
-    library = _library(root, problems)
+    macros = _macros(root, overlay or {}, problems)
+    library = _library(macros, problems)
     users = _users(files, library, profile, settings.vars, problems)
     models = _models(files, problems)
     if profile:
         problems += _connection_problems(models, users, profile)
     decisions = _decisions(root, models, problems)
-    return Project(root, profile, users, models, tuple(problems), library, settings.vars, decisions)
+    texts = {file.path: file for file in (*files, *macros)}
+    return Project(root, profile, users, models, tuple(problems), library, settings.vars, decisions, texts)
 
 
 def read_file(root: Path, path: Path) -> SourceFile:
@@ -85,13 +88,28 @@ def read_file(root: Path, path: Path) -> SourceFile:
 def _texts(root: Path, overlay: Mapping[str, str]) -> list[SourceFile]:
     paths = {p.relative_to(root).as_posix(): p for p in (root / MODELS).rglob("*.sql") if p.is_file()}
     files = [read_file(root, path) for shown, path in paths.items() if shown not in overlay]
-    files += [SourceFile(shown, text.replace("\r\n", "\n")) for shown, text in overlay.items()]
+    files += [_overlaid(shown, text) for shown, text in overlay.items() if not shown.startswith(f"{MACROS}/")]
     return sorted((f for f in files if not f.path.startswith(f"{RECORDED}/")), key=lambda f: f.path)
 
 
-def _library(root: Path, problems: list[Diagnostic]) -> Library:
+def _overlaid(shown: str, text: str) -> SourceFile:
+    return SourceFile(shown, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _macros(root: Path, overlay: Mapping[str, str], problems: list[Diagnostic]) -> tuple[SourceFile, ...]:
+    paths = {p.relative_to(root).as_posix(): p for p in (root / MACROS).rglob("*.sql")}
+    files = [_overlaid(shown, text) for shown, text in overlay.items() if shown.startswith(f"{MACROS}/")]
     try:
-        library = Library(tuple(read_file(root, path) for path in sorted((root / "macros").rglob("*.sql"))))
+        files += [read_file(root, path) for shown, path in paths.items() if shown not in overlay]
+    except ConfigError as error:
+        problems += error.diagnostics
+        return ()
+    return tuple(sorted(files, key=lambda f: f.path))
+
+
+def _library(macros: tuple[SourceFile, ...], problems: list[Diagnostic]) -> Library:
+    try:
+        library = Library(macros)
         return library if library.owners else Library()
     except ConfigError as error:
         problems += error.diagnostics

@@ -229,6 +229,8 @@ class Project:
     vars: Mapping[str, Any] = field(default_factory=dict)
     decisions: tuple[Decision, ...] = ()
     """Those of models/overrides.csv, in its order."""
+    files: Mapping[str, SourceFile] = field(default_factory=dict)
+    """Every SQL file that was read, by its path: models, users.sql and macros."""
 
     @property
     def pipelines(self) -> dict[str, Pipeline]:

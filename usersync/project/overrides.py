@@ -21,7 +21,7 @@ HEADER = ",".join(COLUMNS)
 Kind = Literal["link", "unlink"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_CODE = "overrides"
+_CODE = "US405"
 _CELL = re.compile(r'[ \t]*(?:"((?:[^"]|"")*)"|((?!")[^,\n]*?))[ \t]*(,|\n|\Z)')
 
 

@@ -104,6 +104,20 @@ class Rendered:
         moved = offset - segment.start if segment.verbatim else 0
         return segment.file.location(segment.offset + moved, length if segment.verbatim else 1)
 
+    def written(self, start: int, end: int) -> tuple[int, int] | None:
+        """The offsets in the model's own text of the rendered characters from `start` up to `end`.
+
+        None where that is not certain: behind expressions and macros, and where one text is rendered again.
+        """
+        index = bisect.bisect_right(self._segments, start, key=lambda s: s.start) - 1
+        if index < 0:
+            return None
+        segment = self._segments[index]
+        begins = segment.offset + start - segment.start
+        uses = [s for s in self._segments if s.verbatim and (s.file.path, s.offset) == (self.file.path, segment.offset)]
+        same = self.file.text[begins : begins + end - start] == self.sql[start:end]
+        return (begins, begins + end - start) if uses == [segment] and same else None
+
 
 def parse(file: SourceFile) -> nodes.Template:
     """Jinja's syntax tree of a template, with offsets as line numbers.

@@ -1,0 +1,74 @@
+"""What rules ask of a compiled pipeline's queries: both renderings, their parts, and places in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from usersync.compile.pipeline import Compiled
+from usersync.compile.query import Query
+from usersync.diagnostics import Diagnostic, Edit, Level, Location
+from usersync.lint.rule import Checked
+from usersync.project.syntax import first_offset
+
+
+def queries(checked: Checked) -> Iterator[tuple[Compiled, Query]]:
+    """Every query of the project, with its pipeline: two of a model that asks `is_incremental()`."""
+    for compiled in checked.compiled.values():
+        yield from ((compiled, query) for query in renderings(compiled))
+
+
+def renderings(compiled: Compiled) -> tuple[Query, ...]:
+    """The query where `is_incremental()` is false, and that where it is true if that may be another."""
+    full, incremental = compiled.full, compiled.incremental
+    # Two branches may say the same, each in its place.
+    same = full.rendered.sql == incremental.rendered.sql and "is_incremental" not in compiled.model.file.text
+    return (full,) if same else (full, incremental)
+
+
+def problem(
+    query: Query, node: exp.Expr, code: str, message: str, hint: str | None = None, *, level: Level = Level.ERROR
+) -> Diagnostic:
+    """A finding at a node of a query."""
+    return Diagnostic(code, message, query.location(node), hint, level)
+
+
+def branches(tree: exp.Expr) -> Iterator[exp.Select]:
+    """The SELECTs whose rows are those of a query: one, or those of a set operation."""
+    tree = tree.unnest()
+    if isinstance(tree, exp.Select):
+        yield tree
+    elif isinstance(tree, exp.SetOperation):
+        yield from branches(tree.this)
+        yield from branches(tree.expression)
+
+
+def cte_queries(tree: exp.Expr) -> dict[str, exp.Expr]:
+    """The queries of all CTEs by name, in lower case."""
+    return {cte.alias.lower(): cte.this for cte in tree.find_all(exp.CTE)}
+
+
+def offsets(node: exp.Expr) -> tuple[int, int] | None:
+    """Where the tokens known of a node begin and end in the rendered SQL."""
+    start = first_offset(node)
+    ends = [part.meta["end"] + 1 for part in node.walk() if "end" in part.meta]
+    return (start[0], max(ends)) if start else None
+
+
+def edit(query: Query, start: int, end: int, text: str) -> tuple[Edit, ...]:
+    """The change of a stretch of rendered SQL, where it is certain which text of the model that is."""
+    written = query.rendered.written(start, end)
+    return (Edit(query.rendered.file.path, *written, text),) if written else ()
+
+
+def at_offset(query: Query, offset: int, length: int = 1) -> Location:
+    """The place of a rendered character."""
+    return query.rendered.location(offset, length)
+
+
+def connection_type(checked: Checked, compiled: Compiled) -> str:
+    """What kind of source a pipeline reads; empty where profiles.yml does not say."""
+    profile = checked.project.profile
+    connection = profile.connections.get(compiled.model.connection) if profile else None
+    return connection.type if connection else ""

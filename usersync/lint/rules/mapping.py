@@ -1,0 +1,188 @@
+"""Rules of columns, mappings and types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlglot import exp
+
+from usersync.compile.pipeline import ROLES, Compiled
+from usersync.compile.query import OutputColumn, Query
+from usersync.diagnostics import Diagnostic, Edit, Level
+from usersync.lint.queries import edit, queries
+from usersync.lint.rule import Checked
+from usersync.lint.rules.registry import rule
+
+
+@rule("US201", "mapping-unknown-column")
+def mapping_unknown_column(checked: Checked) -> Iterable[Diagnostic]:
+    """A mapping computes from the columns that the query returns, and from nothing else.
+
+    Bad: `mapping = {'email': 'lower(mail)'}` over `select id, email from customers`
+    Good: `mapping = {'email': 'lower(email)'}`
+    """
+    return checked.found.get("US201", ())
+
+
+@rule("US202", "mapping-and-function")
+def mapping_and_function(checked: Checked) -> Iterable[Diagnostic]:
+    """A pipeline maps with expressions or with a function, not with both.
+
+    Bad: `config(mapping = {…}, function = {…})`
+    Good: `config(mapping = {…})`
+    """
+    return checked.found.get("US202", ())
+
+
+@rule("US203", "unknown-property")
+def unknown_property(checked: Checked) -> Iterable[Diagnostic]:
+    """Mappings, identifiers and guards name properties of users.sql; a struct and its parts are not both mapped.
+
+    Bad: `mapping = {'emial': 'email'}`
+    Good: `mapping = {'email': 'email'}`
+    """
+    return checked.found.get("US203", ())
+
+
+@rule("US204", "conversion-impossible")
+def conversion_impossible(checked: Checked) -> Iterable[Diagnostic]:
+    """Some types can never become others, whatever the value.
+
+    Bad: `mapping = {'active': 'created_at'}` where active is boolean
+    Good: `mapping = {'active': 'created_at is not null'}`
+    """
+    return checked.found.get("US204", ())
+
+
+@rule("US206", "user-id-missing-or-wrong-type")
+def user_id_missing(checked: Checked) -> Iterable[Diagnostic]:
+    """The user id is a column of the query that holds text, whole numbers, uuids, or json of one of the first two.
+
+    Bad: `config(user_id = 'id')` over `select customer_id from customers`
+    Good: `config(user_id = 'customer_id')`
+    """
+    return checked.found.get("US206", ())
+
+
+@rule("US207", "account-ids-type")
+def account_ids(checked: Checked) -> Iterable[Diagnostic]:
+    """Accounts come from columns of the query.
+
+    Bad: `config(account_ids = 'company')` over `select id, company_id from customers`
+    Good: `config(account_ids = 'company_id')`
+    """
+    return checked.found.get("US207", ())
+
+
+@rule("US208", "column-name-invalid")
+def column_name_invalid(checked: Checked) -> Iterable[Diagnostic]:
+    """Names of columns and properties are letters, digits and underscores, so that they need no quotes anywhere.
+
+    Bad: `select id, name as "1st-name" from customers`
+    Good: `select id, name as first_name from customers`
+    """
+    return checked.found.get("US208", ())
+
+
+@rule("US209", "duplicate-column")
+def duplicate_column(checked: Checked) -> Iterable[Diagnostic]:
+    """Two columns of one name, whatever the case, cannot be told apart.
+
+    Bad: `select Email, email from customers`
+    Good: `select email, backup_email from customers`
+    """
+    return checked.found.get("US209", ())
+
+
+@rule("US210", "unused-column", Level.INFO)
+def unused_column(checked: Checked) -> Iterator[Diagnostic]:
+    """A column that becomes no property is noise to the reader; an old name of one may be meant.
+
+    Bad: `select id, email, fax from customers` where nothing maps fax
+    Good: `select id, email from customers`
+    """
+    for compiled, query in queries(checked):
+        if query.columns is None or not _complete(compiled):
+            continue
+        used = {name.lower() for name in compiled.used_columns}
+        unused = [i for i, c in enumerate(query.columns) if c.name.lower() not in used]
+        if _removable(query) and len(unused) < len(query.columns):
+            unused = [i for i in unused if not _mentioned(query, i)]
+            for index in unused:
+                yield _unused(query.columns[index], _without(query, unused, index))
+
+
+def _complete(compiled: Compiled) -> bool:
+    """Whether all that reads columns is known: a misspelt name would make its column look unused."""
+    model, known = compiled.model, {name.lower() for name in compiled.columns or ()}
+    roles = {name.lower() for role in ROLES if (name := getattr(model, role))}
+    mapped = model.mapping is None or len(compiled.mapped) == len(model.mapping)
+    return bool(compiled.mapped) and mapped and model.function is None and roles <= known
+
+
+def _removable(query: Query) -> bool:
+    """Whether columns of the result can be left out and all rows stay as they are."""
+    tree = query.tree
+    if not isinstance(tree, exp.Select) or tree.args.get("distinct") or len(query.columns or ()) < len(tree.selects):
+        return False
+    parts = [part for name in ("order", "group") if (part := tree.args.get(name))]
+    sorted_by = [e.this if isinstance(e, exp.Ordered) else e for part in parts for e in part.expressions]
+    numbered = any(isinstance(e.unnest(), exp.Literal | exp.Var) for e in sorted_by)
+    return not numbered and not any(part.args.get("all") for part in parts)
+
+
+def _mentioned(query: Query, index: int) -> bool:
+    """Whether other parts of the query speak of a column by its alias."""
+    item = query.tree.selects[index]
+    inside = {id(column) for column in item.find_all(exp.Column)}
+    beside = (c for c in query.tree.find_all(exp.Column) if c.find_ancestor(exp.Select) is query.tree and not c.table)
+    others = (c for c in beside if id(c) not in inside)
+    return isinstance(item, exp.Alias) and any(c.name.lower() == item.alias.lower() for c in others)
+
+
+def _without(query: Query, unused: Sequence[int], index: int) -> tuple[Edit, ...]:
+    """The edit that takes a column out of the SELECT, its comma too."""
+    spans = query.item_spans()
+    if not spans:
+        return ()
+    trailing = next(i for i in range(len(spans), -1, -1) if i - 1 not in unused)
+    if index < trailing:
+        return edit(query, spans[index][0], spans[index + 1][0], "")
+    # Behind the last one that stays, each goes with the comma before it.
+    return edit(query, spans[index - 1][1], spans[index][1], "")
+
+
+def _unused(column: OutputColumn, fix: tuple[Edit, ...]) -> Diagnostic:
+    message = f"column {column.name!r} is read, and used by nothing"
+    hint = "map it to a property, or take it out of the SELECT"
+    return Diagnostic("US210", message, column.location, hint, Level.INFO, fix)
+
+
+@rule("US211", "unaliased-expression")
+def unaliased_expression(checked: Checked) -> Iterable[Diagnostic]:
+    """Every database invents another name for an expression without one.
+
+    Bad: `select id, lower(email) from customers`
+    Good: `select id, lower(email) as email from customers`
+    """
+    return checked.found.get("US211", ())
+
+
+@rule("US212", "property-invalid")
+def property_invalid(checked: Checked) -> Iterable[Diagnostic]:
+    """Properties have a type that is known here, a column of their own, and no constraint but check.
+
+    Bad: `create table users (email text not null, user_id bigint)`
+    Good: `create table users (email text, customer_id bigint)`
+    """
+    return checked.found.get("US212", ())
+
+
+@rule("US213", "mapping-not-scalar")
+def mapping_not_scalar(checked: Checked) -> Iterable[Diagnostic]:
+    """A mapping computes one value from one row: aggregates, windows, subqueries and random values belong elsewhere.
+
+    Bad: `mapping = {'score': 'sum(points)'}`
+    Good: `select id, sum(points) as score from events group by id`
+    """
+    return checked.found.get("US213", ())
