@@ -14,10 +14,10 @@ from sqlglot.dialects.dialect import Dialect, Dialects
 from sqlglot.errors import SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.compile.sql import DIALECT
-from usersync.project.model import NAME
+from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.calls import refused_calls
+from usersync.project.model import NAME
 from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
 from usersync.project.templates import Rendered
 

@@ -1,4 +1,4 @@
-"""The functions that SQL of a project may call: those that make a value of values. All others are refused, known or not."""
+"""The functions that SQL of a project may call: those that make a value of values. All others are refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _FOLDER = "callable"
 _OWN = "stage"
 """The database of our own functions, which `usersync import` writes into mappings."""
 
+_UNTYPED = (exp.Anonymous, exp.AnonymousAggFunc)
 # What sqlglot knows by a class of its own, and is no function of values.
 _REFUSED = (exp.NextValueFor, exp.ReadCSV, exp.ReadParquet)
 
@@ -45,7 +46,9 @@ def refused_calls(tree: exp.Expr, dialect: str = "duckdb") -> Iterator[tuple[exp
         elif schema := _schema(node):
             if schema != _OWN:
                 yield node, f"{schema}.{node.name}", "functions are called by their names alone"
-        elif isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) and node.name.lower() not in callable_names(dialect):
+        elif isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) and node.name.lower() not in callable_names(
+            dialect
+        ):
             yield node, node.name, _near(node.name, dialect)
 
 
