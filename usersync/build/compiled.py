@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import duckdb
@@ -20,7 +20,7 @@ from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, di
 from usersync.project.model import Connection, Pipeline, Project, Source
 from usersync.project.types import NESTED
 from usersync.sources.attach import attach
-from usersync.sources.engine import engine_for
+from usersync.sources.engine import engine_for, seal
 from usersync.sources.inspect import Inspected, inspect
 
 NOW = "2000-01-01 00:00:00"
@@ -41,11 +41,11 @@ def compiled_sql(
     """
     if project.profile is None:
         raise ConfigError("there is no profiles.yml")
-    sources: dict[str, Source | SourceError] = {}
+    connections = {stem: project.profile.connections[c.model.connection] for stem, c in compiled.items()}
     with engine_for(project.root) as engine:
+        sources = {} if offline else _attached(engine, connections.values())
         for stem, pipeline in compiled.items():
-            connection = project.profile.connections[pipeline.model.connection]
-            found, source, problem = _inspected(engine, pipeline, connection, sources, offline)
+            found, source, problem = _inspected(engine, pipeline, connections[stem], sources)
             yield stem, _text(engine, found, source, dialect), problem
 
 
@@ -53,13 +53,13 @@ def _inspected(
     engine: duckdb.DuckDBPyConnection,
     compiled: Compiled,
     connection: Connection,
-    sources: dict[str, Source | SourceError],
-    offline: bool,
+    sources: Mapping[str, Source | SourceError],
 ) -> tuple[Inspected, Source, Diagnostic | None]:
     problem = None
-    if not offline:
+    if source := sources.get(connection.name):
         try:
-            source = _attached(engine, connection, sources)
+            if isinstance(source, SourceError):
+                raise source
             return inspect(engine, compiled, source), source, None
         except SourceError as error:
             hint = "types are taken for text where they matter"
@@ -69,18 +69,16 @@ def _inspected(
     return assumed, Source(connection), problem
 
 
-def _attached(
-    engine: duckdb.DuckDBPyConnection, connection: Connection, sources: dict[str, Source | SourceError]
-) -> Source:
-    """A connection's source, attached once; its failure is remembered too."""
-    if connection.name not in sources:
+def _attached(engine: duckdb.DuckDBPyConnection, connections: Iterable[Connection]) -> dict[str, Source | SourceError]:
+    """Sources, each attached once, or why it cannot be; no other can be attached after them."""
+    found: dict[str, Source | SourceError] = {}
+    wanted = {connection.name: connection for connection in connections}
+    for name, connection in wanted.items():
         try:
-            sources[connection.name] = attach(engine, connection)
+            found[name] = attach(engine, connection)
         except SourceError as error:
-            sources[connection.name] = error
-    found = sources[connection.name]
-    if isinstance(found, SourceError):
-        raise found
+            found[name] = error
+    seal(engine, wanted.values())
     return found
 
 

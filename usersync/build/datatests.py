@@ -7,13 +7,15 @@ from pathlib import Path
 import duckdb
 
 from usersync.build.results import TestResult
-from usersync.compile.query import parse_query
+from usersync.compile.query import check_calls, parse_query
 from usersync.compile.sql import DIALECT
+from usersync.compile.tables import qualify_tables
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.load import read_file
-from usersync.project.model import Project
+from usersync.project.model import Connection, Project
 from usersync.project.render import render_users
 from usersync.sources.engine import reason_of
+from usersync.warehouse.store import ALIAS
 
 FOLDER = "tests"
 
@@ -33,7 +35,9 @@ def _run(engine: duckdb.DuckDBPyConnection, project: Project, path: Path) -> Tes
         file = read_file(project.root, path)
         rendered = render_users(file, project.library, project.profile, project.vars)
         query, _ = parse_query(rendered, DIALECT)
-        row = engine.execute(f"select count(*) from ({query.tree.sql(dialect=DIALECT, comments=False)})").fetchone()
+        check_calls(query)
+        tree = qualify_tables(query.tree, Connection(ALIAS, "duckdb", {}, project.root), rendered)
+        row = engine.execute(f"select count(*) from ({tree.sql(dialect=DIALECT, comments=False)})").fetchone()
     except ConfigError as error:
         return TestResult(path.stem, 1, error.diagnostics[0])
     except duckdb.Error as error:

@@ -13,13 +13,13 @@ import duckdb
 from usersync.build.extract import Staged, State, extract
 from usersync.build.history import last_runs, last_states
 from usersync.build.merge import MergeCounts, add_orphans, drop_pipeline, merge_pipeline, start_merge
-from usersync.build.read import Attached, read_all
+from usersync.build.read import attach_all, run_all
 from usersync.build.results import Event, Listener, Outcome, PipelineResult
 from usersync.build.schedule import is_due
 from usersync.compile.pipeline import Compiled
 from usersync.compile.sql import literal
 from usersync.diagnostics import Diagnostic, GuardError, Level, NothingSelectedError, UsersyncError
-from usersync.project.model import Profile, Project, UserSchema
+from usersync.project.model import Profile, Project, Source, UserSchema
 from usersync.warehouse.store import rows
 
 
@@ -91,14 +91,15 @@ class Pipelines:
 
     def read(self) -> dict[str, Staged]:
         """Reads all pipelines into the stage; failures are kept as results."""
-        attached = Attached(self.engine, self.profile.connections)
+        used = dict.fromkeys(compiled.model.connection for compiled in self.compiled.values())
+        sources = attach_all(self.engine, [self.profile.connections[name] for name in used], self.options.threads)
         states = last_states(self.engine)
         readers = {
-            stem: partial(self._read_one, attached, compiled, states.get(stem, State()))
+            stem: partial(self._read_one, sources[compiled.model.connection], compiled, states.get(stem, State()))
             for stem, compiled in self.compiled.items()
         }
         staged: dict[str, Staged] = {}
-        for stem, found in read_all(self.engine, readers, self.options.threads):
+        for stem, found in run_all(self.engine, readers, self.options.threads):
             if isinstance(found, UsersyncError):
                 self._fail(stem, found)
             else:
@@ -110,9 +111,10 @@ class Pipelines:
             self.results[stem] = _result(self.compiled[stem], Outcome.SKIPPED)
         return {stem: staged[stem] for stem in self.compiled if stem in staged}
 
-    def _read_one(self, attached: Attached, compiled: Compiled, state: State) -> Staged:
+    def _read_one(self, source: Source | UsersyncError, compiled: Compiled, state: State) -> Staged:
+        if isinstance(source, UsersyncError):
+            raise source
         self.listener(Event("reading", compiled.model.stem))
-        source = attached.get(compiled.model.connection)
         cursor = self.engine.cursor()
         try:
             return extract(cursor, compiled, source, state, now=self.now, full_refresh=self.options.full_refresh)

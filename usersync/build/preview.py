@@ -15,6 +15,7 @@ from usersync.compile.projection import projection_sql
 from usersync.compile.sql import ident
 from usersync.project.model import Connection, Source
 from usersync.sources.attach import attach
+from usersync.sources.engine import seal
 from usersync.sources.inspect import Inspected, inspect
 from usersync.sources.misfits import misfits_as_text, reading_error
 
@@ -41,6 +42,7 @@ def preview(
         ConfigError: the query or mapping does not fit what the source has.
     """
     source = attach(engine, connection)
+    seal(engine, [connection])
     return misfits_as_text(engine, source, lambda given: _preview(engine, compiled, given, limit, now))
 
 

@@ -13,7 +13,7 @@ from usersync.compile.conversions import conversion_exists
 from usersync.compile.cursor import bind_cursor
 from usersync.compile.mapping import Mapped, mapped_properties
 from usersync.compile.native import Native, exact_name, read_natively
-from usersync.compile.query import Query, parse_query
+from usersync.compile.query import Query, check_calls, parse_query
 from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT
 from usersync.compile.tables import qualify_tables, retype_json
@@ -89,6 +89,8 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
         full, wrong = parse_query(render_model(project, model, incremental=False), model.dialect, dialect_at)
         incremental, more = parse_query(render_model(project, model, incremental=True), model.dialect, dialect_at)
         problems += [*wrong, *(p for p in more if p not in wrong)]
+        check_calls(full)
+        check_calls(incremental)
         _qualified_somewhere(project, full, incremental)
     except ConfigError as error:
         return None, [*problems, *error.diagnostics]

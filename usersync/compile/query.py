@@ -17,8 +17,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
+from usersync.project.calls import refused_calls
 from usersync.project.model import NAME
-from usersync.project.syntax import STATEMENTS, first_offset, parse_error
+from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
 from usersync.project.templates import Rendered
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
@@ -167,6 +168,24 @@ def _placeholder_spans(rendered: Rendered, tokens: Sequence[Token]) -> Iterator[
             yield token.start, ahead[2].end + 1
 
 
+def check_calls(query: Query, dialect: str = DIALECT) -> None:
+    """Refuses a query that calls anything but functions of values.
+
+    Args:
+        query: As parsed.
+        dialect: Of the database that runs it: `duckdb`, or `postgres` or `mysql` where the server does.
+
+    Raises:
+        ConfigError: it calls another function (US501).
+    """
+    found = [
+        Diagnostic("US501", f"a query cannot call {name}()", query.location(node), hint)
+        for node, name, hint in refused_calls(query.tree, dialect)
+    ]
+    if found:
+        raise ConfigError(found)
+
+
 def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], tokens: Sequence[Token]) -> exp.Query:
     if not statements:
         hint = "write the SELECT below config()"
@@ -176,7 +195,7 @@ def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], tokens: Seque
         raise ConfigError(Diagnostic("US501", "a model is one SELECT: this is a second statement", where))
     for node in statements[0].walk():
         where = rendered.location(tokens[0].start) if node is statements[0] else _place(rendered, node, tokens)
-        if isinstance(node, _WRITES):
+        if isinstance(node, _WRITES) or (isinstance(node, OTHERS) and node is not statements[0]):
             raise ConfigError(Diagnostic("US501", f"a model only reads: {_word(node)} is refused", where))
         if isinstance(node, exp.Parameter | exp.Placeholder | exp.SessionParameter):
             hint = "the cursor is ${updated_at}; other values come from var() and env_var()"

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from sqlglot import exp
 
 from usersync.compile.query import locate
+from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
 from usersync.project.model import Connection
 from usersync.project.templates import Rendered
@@ -48,17 +49,13 @@ def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) 
     for table in list(bound.find_all(exp.Table)):
         if isinstance(table.this, exp.Func | exp.Anonymous):
             _check_function(table, connection, rendered)
-        elif isinstance(table.this, exp.Identifier) and not _is_cte(table):
+        elif not isinstance(table.this, exp.Identifier):
+            _refuse(f"{table.sql(dialect=DIALECT)} is no table", table, rendered)
+        elif not _is_cte(table):
             if connection.type == "files":
                 _read_file(table, connection, rendered)
             else:
                 _qualify(table, connection, rendered)
-    for function in bound.find_all(exp.Anonymous):
-        # DuckDB has readers that work in any place of a query.
-        if function.name.lower() in _FILE_FUNCTIONS | {"read_text", "read_blob"} and not isinstance(
-            function.parent, exp.Table
-        ):
-            _refuse(f"{function.name}() is not allowed here", function, rendered)
     return bound
 
 
@@ -123,6 +120,8 @@ def _check_function(table: exp.Table, connection: Connection, rendered: Rendered
             rendered,
             did_you_mean(name, _FILE_FUNCTIONS),
         )
+    if option := _writing_option(function):
+        _refuse(f"{name}() cannot be told to write: {option}", table, rendered)
     given = function.expressions if isinstance(function, exp.Anonymous | exp.ReadParquet) else [function.this]
     first = given[0] if given else None
     paths = first.expressions if isinstance(first, exp.Array) else [first]
@@ -131,6 +130,12 @@ def _check_function(table: exp.Table, connection: Connection, rendered: Rendered
             _refuse(f"{name}() takes the path of a file as a string", table, rendered)
             continue
         path.replace(exp.Literal.string(_inside(path.this, connection, path, rendered)))
+
+
+def _writing_option(function: exp.Expr) -> str | None:
+    """An option of a reader of CSV that makes it write the rows that it cannot read to tables."""
+    options = (node.this.name.lower() for node in function.find_all(exp.EQ, exp.PropertyEQ))
+    return next((name for name in options if name == "store_rejects" or name.startswith("rejects_")), None)
 
 
 def _qualify(table: exp.Table, connection: Connection, rendered: Rendered) -> None:

@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from usersync.diagnostics import Diagnostic
+from usersync.project.calls import refused_calls
 from usersync.project.templates import Rendered
 
 STATEMENTS = (
@@ -36,6 +37,9 @@ STATEMENTS = (
 )
 """What changes something, or cannot be told from what does."""
 
+OTHERS = (exp.Describe, exp.Show, exp.Comment, exp.Analyze, exp.Summarize, exp.Grant, exp.Revoke)
+"""What changes nothing and is no query either, or is of no use here."""
+
 _NOT_SCALAR: Mapping[type[exp.Expr], str] = {
     exp.Query: "a subquery",
     exp.AggFunc: "an aggregate",
@@ -47,7 +51,7 @@ _NOT_SCALAR: Mapping[type[exp.Expr], str] = {
     exp.Placeholder: "a parameter",
     exp.Rand: "a random value",
     exp.Uuid: "a random value",
-    **dict.fromkeys((*STATEMENTS, exp.Describe, exp.Show, exp.Comment, exp.Analyze), "a statement"),
+    **dict.fromkeys((*STATEMENTS, *OTHERS), "a statement"),
 }
 
 
@@ -57,7 +61,7 @@ def not_scalar(tree: exp.Expr) -> tuple[exp.Expr, str] | None:
         for kind, what in _NOT_SCALAR.items():
             if isinstance(node, kind):
                 return node, what
-    return None
+    return next(((node, f"the function {name}()") for node, name, _ in refused_calls(tree)), None)
 
 
 def free_columns(tree: exp.Expr) -> list[exp.Column]:

@@ -14,7 +14,7 @@ from usersync.compile.sql import ident, literal
 from usersync.diagnostics import SourceError
 from usersync.project.model import Connection, Source
 from usersync.sources.catalog import read_tables
-from usersync.sources.engine import set_option
+from usersync.sources.engine import folder, set_option
 from usersync.sources.extensions import load_extension
 
 EXTENSIONS = {"postgres": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}
@@ -68,7 +68,7 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
 
 
 def _existing(connection: Connection, exists: Any, what: str) -> Path:
-    path = (connection.root / str(connection.options["path"])).resolve()
+    path = folder(connection)
     if not exists(path):
         hint = "paths in profiles.yml start at the project's folder"
         raise SourceError(f"connection {connection.name!r}: there is no {what} {path}", hint=hint)
@@ -149,6 +149,7 @@ def source_error(connection: Connection, error: duckdb.Error, *, stage: str = "c
         text,
     )
     text = re.sub(r'^Failed to \w+ (COPY|query|MySQL query) ".*": (ERROR:\s+)?', "", text, flags=re.DOTALL)
+    text = re.sub(r'^Cannot access file (".*") - .*', r"it may read no file: \1", text)
     text = re.sub(r"\n\s*(LINE \d+:.*|.*\^\s*)$", "", text, flags=re.DOTALL)
     text = " ".join(line.strip() for line in text.splitlines() if line.strip())
     return SourceError(f"connection {connection.name!r} ({describe(connection)}): {stage}: {text}", hint=_hint(text))
@@ -164,6 +165,7 @@ def describe(connection: Connection) -> str:
 
 
 _HINTS = (
+    ("may read no file", "only a connection of type files reads files, and only those of its folder"),
     ("unknown database", "check the database in profiles.yml"),
     ("can't connect", "is the server running, and are host and port in profiles.yml right?"),
     ("refused", "is the server running, and are host and port in profiles.yml right?"),

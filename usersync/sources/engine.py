@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from usersync.compile.sql import literal, template
+from usersync.project.model import Connection
 
 _OPTIONS = frozenset({"memory_limit", "threads", "temp_directory"})
 
@@ -59,6 +60,25 @@ def engine_for(root: Path, options: Mapping[str, Any] | None = None) -> Iterator
         engine.close()
         raise
     engine.close()
+
+
+def seal(engine: duckdb.DuckDBPyConnection, connections: Iterable[Connection]) -> None:
+    """Closes the instance to all files, servers and extensions that it has not opened yet, for as long as it lives.
+
+    A query cannot lead out of what is attached then, whatever it says: nor can a view or macro of a DuckDB source.
+
+    Args:
+        engine: With everything attached; databases in memory can still be.
+        connections: Those that are read; the folders of files among them stay open.
+    """
+    folders = [str(folder(c)) for c in connections if c.type == "files"]
+    engine.execute(f"set global allowed_directories = {literal(folders)}")
+    engine.execute("set global enable_external_access = false")
+
+
+def folder(connection: Connection) -> Path:
+    """What `path` of a connection means, with links followed."""
+    return (connection.root / str(connection.options["path"])).resolve()
 
 
 def reason_of(error: duckdb.Error) -> str:

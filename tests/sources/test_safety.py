@@ -1,0 +1,392 @@
+"""A model reads its own connection and nothing else: the parser refuses the rest, and session and engine would too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.servers import Database
+from tests.sources.tables import Store
+from tests.support import Workspace
+from usersync.project.calls import callable_names, refused_calls
+from usersync.project.model import Connection
+from usersync.sources.attach import attach
+from usersync.sources.engine import open_engine, seal
+
+# --- The parser ---
+
+WRITES = (
+    "delete from people returning id",
+    "with d as (delete from people returning id) select id from d",
+    "with d as (insert into people values (1) returning id) select id from d",
+    "with d as (update people set id = 1 returning id) select id from d",
+    "with d as (merge into people using x on true when matched then delete returning id) select id from d",
+    "select id into other from people",
+    "copy people to '/tmp/people.csv'",
+    "copy (select id from people) to program 'sh'",
+    "attach '/tmp/other.db' as other",
+    "set memory_limit = '1GB'",
+    "reset all",
+    "select id from people for update",
+    "select id from people for no key update",
+    "select id from people for key share skip locked",
+    "select id from people; drop table people",
+    "call f()",
+    "do $$ begin end $$",
+    "prepare x as select id from people",
+    "explain analyze delete from people",
+    "lock table people",
+    "listen people",
+    "grant select on people to x",
+    "vacuum",
+    "pragma database_list",
+    "load httpfs",
+    "select id from (describe people)",
+    "select id from (summarize people)",
+)
+CALLS = (
+    "pg_terminate_backend(1)",
+    "pg_cancel_backend(1)",
+    "pg_reload_conf()",
+    "pg_read_file('/etc/passwd')",
+    "pg_ls_dir('/')",
+    "pg_advisory_lock(1)",
+    "lo_import('/etc/passwd')",
+    "lo_export(1, '/tmp/x')",
+    "dblink('dbname=x', 'select 1')",
+    "dblink_exec('dbname=x', 'delete from people')",
+    "query_to_xml('delete from people', true, true, '')",
+    "set_config('a', 'b', false)",
+    "nextval('s')",
+    "setval('s', 1)",
+    "load_file('/etc/passwd')",
+    "sys_exec('id')",
+    "get_lock('x', 1)",
+    "sleep(9)",
+    "benchmark(1, 2)",
+    "getenv('HOME')",
+    "current_setting('s3_secret_access_key')",
+    "getvariable('x')",
+    "write_log('x')",
+    "query('select 1')",
+    "read_text('/etc/passwd')",
+    "read_csv('/etc/passwd')",
+    "sleep_ms(9)",
+    "warehouse.main.f(id)",
+    "other.f(id)",
+    "\"NextVal\"('s')",
+    "list_transform([1], x -> nextval('s'))",
+    "(select max(content) from read_text('/etc/passwd'))",
+)
+TABLES = (
+    "read_csv('/etc/passwd')",
+    "read_text('/etc/passwd')",
+    "main.read_text('/etc/passwd')",
+    "system.main.read_blob('/etc/passwd')",
+    "READ_TEXT('/etc/passwd')",
+    "parquet_scan('/etc/passwd')",
+    "parquet_metadata('/etc/passwd')",
+    "sniff_csv('/etc/passwd')",
+    "glob('/etc/*')",
+    "duckdb_secrets()",
+    "duckdb_settings()",
+    "duckdb_tables()",
+    "which_secret('x', 'postgres')",
+    "query('select 1 as id')",
+    "query_table('warehouse.main.users')",
+    "json_execute_serialized_sql('{}')",
+    "postgres_query('other', 'select 1 as id')",
+    "postgres_execute('crm', 'delete from people')",
+    "postgres_scan('host=x', 'public', 'people')",
+    "mysql_query('other', 'select 1 as id')",
+    "sqlite_scan('/tmp/x.db', 'people')",
+    "sqlite_attach('/tmp/x.db')",
+    "seq_scan('warehouse.main.users')",
+    "checkpoint('warehouse')",
+    "enable_logging()",
+    "python_map_function(1)",
+    "identifier('people')",
+    "people as p, lateral read_text('/etc/passwd') as t",
+    "other.public.people",
+    "warehouse.main.users",
+    "warehouse.usersync.runs",
+    'stage.main."crm.read"',
+    "temp.main.delta",
+    "memory.main.people",
+    "system.information_schema.tables",
+    "people union all select id from warehouse.main.users",
+    "people order by (select 1 from warehouse.main.users)",
+)
+MYSQL = (
+    "select id into outfile '/tmp/x' from people",
+    "select id from people into outfile '/tmp/x'",
+    "select id from people into dumpfile '/tmp/x'",
+    "select id into @x from people",
+    "select @x := id as id from people",
+    "select id from people lock in share mode",
+    "select load_file('/etc/passwd') as id from people",
+    "handler people open",
+    "replace into people values (1)",
+    "kill 1",
+)
+REFUSED = (
+    *(("duckdb", query) for query in WRITES),
+    *(("postgres", query) for query in WRITES if "describe" not in query and "summarize" not in query),
+    *(("duckdb", f"select {call} as id from people") for call in CALLS),
+    *(("postgres", f"select {call} as id from people") for call in CALLS if "->" not in call),
+    *(("duckdb", f"select id from {table}") for table in TABLES),
+    *(("mysql", query) for query in MYSQL),
+)
+CONNECTIONS: dict[str, dict[str, object]] = {
+    "crm": {"type": "postgres", "database": "crm"},
+    "other": {"type": "postgres", "database": "other"},
+}
+
+
+def refusals(workspace: Workspace) -> dict[str, list[tuple[str, str]]]:
+    """Lint's errors by model."""
+    outcome = workspace.run("lint", "--format", "json")
+    found: dict[str, list[tuple[str, str]]] = {}
+    for finding in json.loads(outcome.stdout):
+        if finding["level"] == "error":
+            found.setdefault(finding["file"], []).append((finding["code"], finding["message"]))
+    return found
+
+
+def test_what_is_no_reading_is_refused_by_lint_and_build(workspace: Workspace) -> None:
+    workspace.profile(CONNECTIONS)
+    workspace.users("email text")
+    for number, (dialect, query) in enumerate(REFUSED):
+        config = {"connection": "crm", "user_id": "id", "mapping": {"email": "id"}, "dialect": dialect}
+        workspace.model(f"m{number:03}", query, **config)
+    found = refusals(workspace)
+    passed = [query for n, query in enumerate(REFUSED) if f"models/m{n:03}.sql" not in found]
+    assert passed == []
+    odd = {
+        REFUSED[int(file[8:11])]: problems
+        for file, problems in found.items()
+        if not {code for code, _ in problems} & {"US501", "US002", "US003"}
+    }
+    assert odd == {}
+    outcome = workspace.run("build")
+    assert outcome.exit_code == 2
+    said = outcome.stderr.count("error: models/m")
+    assert said >= len(REFUSED)
+    assert not (workspace.root / "target/warehouse.duckdb").exists()
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if "(select" not in call])
+def test_a_mapping_or_a_check_calls_functions_of_values_only(workspace: Workspace, call: str) -> None:
+    workspace.profile(CONNECTIONS)
+    workspace.users(f"email text, name text check ({call} is null)")
+    config = {"connection": "crm", "user_id": "id", "mapping": {"email": call}}
+    workspace.model("m", "select id from people", **config)
+    found = refusals(workspace)
+    [(code, _)] = found["models/users.sql"]
+    assert code == "US212"
+    workspace.users("email text")
+    found = refusals(workspace)
+    assert [code for code, _ in found["models/m.sql"]] == ["US213"]
+
+
+def test_a_macro_is_no_way_round(workspace: Workspace) -> None:
+    workspace.profile(CONNECTIONS)
+    workspace.users("email text")
+    workspace.write("macros/m.sql", "{% macro evil() %}next{{ 'val' }}('s'){% endmacro %}")
+    workspace.model(
+        "m", "select {{ evil() }} as id from people", connection="crm", user_id="id", mapping={"email": "id"}
+    )
+    assert [code for code, _ in refusals(workspace)["macros/m.sql"]] == ["US501"]
+
+
+def test_a_misspelt_function_is_named(workspace: Workspace) -> None:
+    workspace.profile(CONNECTIONS)
+    workspace.users("email text")
+    workspace.model("m", "select id, lowr(email) as email from people", connection="crm", user_id="id")
+    outcome = workspace.run("lint")
+    assert "models/m.sql:2:12: a query cannot call lowr()" in outcome.output
+    assert "did you mean 'lower'?" in outcome.output
+
+
+def test_every_function_that_may_be_called_makes_a_value_of_values() -> None:
+    """Of DuckDB's functions; what a new version of it adds has to be read before it can be called."""
+    with duckdb.connect() as engine:
+        volatile = {
+            name
+            for (name,) in engine.execute(
+                "select function_name from duckdb_functions() where function_type = 'scalar' "
+                "group by all having bool_or(stability <> 'CONSISTENT' or has_side_effects)"
+            ).fetchall()
+        }
+        known = {name for (name,) in engine.execute("select function_name from duckdb_functions()").fetchall()}
+    clocks = {"current_date", "get_current_time", "get_current_timestamp", "now", "today", "transaction_timestamp"}
+    random = {"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"}
+    assert callable_names("duckdb") & volatile == clocks | random | {"error"}
+    assert callable_names("duckdb") <= known
+
+
+def test_servers_have_lists_of_their_own() -> None:
+    import sqlglot
+
+    def refused(sql: str, dialect: str) -> list[str]:
+        return [name for _, name, _ in refused_calls(sqlglot.parse_one(sql, read=dialect), dialect)]
+
+    assert refused("select to_tsvector(a), row_to_json(t), unaccent(b) from t", "postgres") == []
+    assert refused("select inet_aton(a), find_in_set('a', b), uuid_to_bin(c) from t", "mysql") == []
+    for call in CALLS:
+        if "->" not in call and "(select" not in call:
+            assert refused(f"select {call}", "postgres"), call
+            assert refused(f"select {call}".replace('"', "`"), "mysql"), call
+
+
+# --- Names that mean something else to the engine ---
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "'/etc/passwd'",
+        '"/../../../../../../../../../etc/hosts.csv"',
+        '"/etc/hosts.csv"',
+        "temp.delta",
+        "stage.t",
+        "usersync.runs",
+        "warehouse.users",
+        "main.nothing",
+    ],
+)
+def test_a_name_means_a_table_of_the_connection(workspace: Workspace, table: str) -> None:
+    store = Store("duckdb", workspace.root)
+    store.fill("people", "id bigint, name text", [(1, "Ann")])
+    workspace.profile({"it": store.profile})
+    workspace.users("name text")
+    workspace.model("p", "select id, name from people", connection="it", user_id="id")
+    workspace.build()
+    workspace.model("p", f"select id, name from {table}", connection="it", user_id="id")
+    outcome = workspace.run("build")
+    assert outcome.exit_code == 1
+    assert "connection 'it'" in outcome.stderr
+    assert any(words in outcome.stderr for words in ("does not exist", "has no table", "may read no file"))
+
+
+def test_a_view_of_a_source_reads_no_file(workspace: Workspace) -> None:
+    """DuckDB itself runs the views of a DuckDB source."""
+    store = Store("duckdb", workspace.root)
+    store.fill("other", "id bigint", [(1,)])
+    secret = workspace.write("secret.txt", "canary7f3a9c")
+    store.execute(f"create view people as select 1 as id, content as name from read_text('{secret}')")
+    workspace.profile({"it": store.profile})
+    workspace.users("name text")
+    workspace.model("p", "select id, name from people", connection="it", user_id="id")
+    for command in (["build"], ["preview", "p"], ["plan"]):
+        outcome = workspace.run(*command)
+        assert outcome.exit_code == 1
+        assert "connection 'it'" in outcome.stderr
+        assert "may read no file" in outcome.stderr
+        assert "canary7f3a9c" not in outcome.output
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from read_csv('/etc/passwd')",
+        "select * from usersync.runs, glob('/etc/*')",
+        "select * from crm.public.people",
+        "select * from temp.delta",
+        "select * from stage.x",
+        "select nextval('s')",
+        "select * from duckdb_secrets()",
+        "copy users to '/tmp/x'",
+    ],
+)
+def test_a_data_test_reads_the_warehouse_only(workspace: Workspace, query: str) -> None:
+    store = Store("duckdb", workspace.root)
+    store.fill("people", "id bigint, name text", [(1, "Ann")])
+    workspace.profile({"it": store.profile})
+    workspace.users("name text")
+    workspace.model("p", "select id, name from people", connection="it", user_id="id")
+    workspace.write("tests/fine.sql", "select * from users join warehouse.main.identities using (user_id) where false")
+    workspace.build()
+    workspace.write("tests/evil.sql", query)
+    outcome = workspace.run("build")
+    assert (outcome.exit_code, "error: tests/evil.sql:1" in outcome.stderr) == (1, True)
+
+
+# --- Past the parser ---
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_engine(tmp_path / "spill") as engine:
+        yield engine
+
+
+def attached(engine: duckdb.DuckDBPyConnection, store: Store) -> Connection:
+    connection = Connection("it", store.kind, {k: v for k, v in store.profile.items() if k != "type"}, store.root)
+    attach(engine, connection)
+    return connection
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from people returning id",
+        "with d as (delete from people returning id) select * from d",
+        "insert into people values (2) returning id",
+        "copy people to '/tmp/usersync_people'",
+        "set default_transaction_read_only = off",
+        "select set_config('transaction_read_only', 'off', false)",
+        "select nextval('s')",
+        "select setval('s', 5)",
+        "select id from people for update",
+        "select id from people; delete from people",
+        "commit; delete from people",
+        "create temp table other as select 1 as id",
+        "select query_to_xml('delete from people returning id', true, true, '')",
+        "do $x$ begin delete from people; end $x$",
+    ],
+)
+def test_the_session_of_postgres_only_reads(
+    workspace: Workspace, postgres: Database, engine: duckdb.DuckDBPyConnection, statement: str
+) -> None:
+    postgres.execute("create table people as select 1 as id; create sequence s")
+    attached(engine, Store("postgres", workspace.root, postgres))
+    with pytest.raises(duckdb.Error):
+        engine.execute(f"from postgres_query('it', $q${statement}$q$)").fetchall()
+    assert postgres.execute("select id, (select is_called from s) from people") == [(1, False)]
+
+
+FOREIGN = (
+    "from '/etc/passwd'",
+    "from '/etc/hosts.csv'",
+    "from read_text('/etc/passwd')",
+    "from glob('/etc/*')",
+    "attach '/tmp/usersync_other.duckdb' as other",
+    "attach 'host=127.0.0.1' as other (type postgres)",
+    "attach 'host=127.0.0.1' as other (type mysql)",
+    "attach '/tmp/usersync_other.db' as other (type sqlite)",
+    "copy (select 1) to '/tmp/usersync_out.csv'",
+    "load httpfs",
+    "install httpfs",
+    "set global enable_external_access = true",
+    "set global allowed_directories = ['/']",
+    "from engine",
+)
+
+
+def test_a_sealed_engine_opens_nothing_more(workspace: Workspace, engine: duckdb.DuckDBPyConnection) -> None:
+    store = Store("duckdb", workspace.root)
+    store.fill("people", "id bigint", [(1,)])
+    lake = Connection("lake", "files", {"path": "lake"}, workspace.root)
+    file = workspace.write("lake/a.csv", "id\n2\n")
+    seal(engine, [attached(engine, store), lake])
+    for statement in FOREIGN:
+        with pytest.raises(duckdb.Error):
+            engine.execute(statement).fetchall()
+    assert engine.execute(f"select id from it.people union all from '{file}'").fetchall() == [(1,), (2,)]
+    engine.execute("attach ':memory:' as other; create table other.t as from range(3)")
