@@ -45,6 +45,8 @@ class Query:
     tree: exp.Query
     columns: tuple[OutputColumn, ...] | None
     """None when only the database can tell: `select *`."""
+    text: str = ""
+    """What was parsed: the SQL with each placeholder as an identifier of the same length."""
 
     @property
     def placeholders(self) -> tuple[exp.Column, ...]:
@@ -95,7 +97,7 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
     tree = _one_query(rendered, statements, tokens)
     columns, problems = _columns(rendered, tree, tokens)
-    return Query(rendered, tree, columns), problems
+    return Query(rendered, tree, columns, sql), problems
 
 
 def _dialect(name: str, where: Location | None) -> Dialect:

@@ -48,7 +48,7 @@ def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) 
     for table in list(bound.find_all(exp.Table)):
         if isinstance(table.this, exp.Func | exp.Anonymous):
             _check_function(table, connection, rendered)
-        elif isinstance(table.this, exp.Identifier) and not _is_cte(table):
+        elif isinstance(table.this, exp.Identifier) and not is_cte(table):
             if connection.type == "files":
                 _read_file(table, connection, rendered)
             else:
@@ -86,7 +86,7 @@ def _refuse(message: str, node: exp.Expr, rendered: Rendered, hint: str | None =
     raise ConfigError(Diagnostic("US501", message, locate(rendered, node), hint))
 
 
-def _is_cte(table: exp.Table) -> bool:
+def is_cte(table: exp.Table) -> bool:
     """Whether a table name means a CTE in scope: one before it in the same WITH, or one of an enclosing query."""
     if table.args.get("db"):
         return False
