@@ -349,7 +349,8 @@ def own_postgres() -> Iterator[Database]:
         initdb = ("-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
         _prepare([binaries / "initdb", *initdb], folder)
         server = replace(DEFAULTS["postgres"], host="127.0.0.1", port=free_port())
-        settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
+        network = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
+        settings = (*network, "logging_collector=on", "log_directory=log", "log_line_prefix=%m [%p] %q%u@%d ")
         options = [word for setting in settings for word in ("-c", setting)]
         command: list[str | Path] = [binaries / "postgres", "-D", data, "-p", str(server.port), *options]
         with _running(server, command, folder, stop="INT"):

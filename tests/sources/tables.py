@@ -68,6 +68,7 @@ class Store:
 
     def execute(self, sql: str) -> None:
         """Runs statements on the source itself."""
+        (self.root / FOLDER).mkdir(exist_ok=True)
         path = self.root / str(self.profile.get("path", ""))
         if self.database:
             self.database.execute(sql)

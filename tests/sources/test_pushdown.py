@@ -15,6 +15,7 @@ import pytest
 from tests.pairs import parsed
 from tests.servers import Database
 from tests.sources.landing import one_pipeline
+from tests.sources.statements import logged
 from tests.sources.tables import SERVERS, Store, sources
 from tests.sources.wire import tapped
 from tests.support import Workspace, pipeline_of
@@ -68,6 +69,13 @@ UPDATES = [
     Update("mysql", "date", MY_DAY, "`ts` >= date '2026-01-11'"),
     Update(
         "mysql",
+        "varchar(30) collate utf8mb4_general_ci",
+        f"date_format({MY_TIME}, '%Y-%m-%d %T')",
+        "(`ts` >= '2026-01-01 02:46:4' and cast(convert(`ts` using utf8mb4) as binary) >= '2026-01-01 02:46:40')",
+        ISO,
+    ),
+    Update(
+        "mysql",
         "varchar(30) collate utf8mb4_bin",
         f"date_format({MY_TIME}, '%Y-%m-%dT%T')",
         "(`ts` >= '2026-01-01T02:46:4' and cast(convert(`ts` using utf8mb4) as binary) >= '2026-01-01T02:46:40')",
@@ -82,36 +90,22 @@ _NUMBERS = {
 
 def fill(store: Store, update: Update, first: int, last: int) -> None:
     numbers = _NUMBERS[store.kind].format(first, last)
-    limit = "set max_recursive_iterations = 99999; " if store.kind == "mysql" else ""
+    limit = "set max_recursive_iterations = 9999999; " if store.kind == "mysql" else ""
     rows = f"select n, concat('n', n), 'unused', {update.step} {numbers}"
     store.execute(f"{limit}insert into people (id, name, other, ts) {rows}")
     store.execute("analyze people" if store.kind == "postgres" else "analyze table people")
 
 
 @contextmanager
-def received(workspace: Workspace, store: Store) -> Iterator[list[str]]:
-    """The statements about people that the server receives in the block; there when it ends."""
+def received(store: Store) -> Iterator[list[str]]:
+    """The SELECTs on people that the server says it received in the block; there when it ends."""
     assert store.database is not None
     found: list[str] = []
-    if store.kind == "postgres":
-        with tapped(store.database) as wire:
-            workspace.profile({"it": {**wire.database.profile, "sslmode": "disable"}})
-            yield found
-            texts = re.findall(rb'\((select [^\0]*?"people"[^\0]*?)\) AS __unnamed_subquery[^\0]*?TO STDOUT', wire.sent)
-            found += [text.decode() for text in texts]
-        return
-    [(start, output)] = store.database.execute("select now(6), @@global.log_output")
-    store.execute("set global log_output = 'TABLE'; set global general_log = on")
-    try:
+    with logged(store.database) as statements:
         yield found
-    finally:
-        store.execute(f"set global general_log = off; set global log_output = '{output}'")
-    like = f"select %`{store.database.database}`.`people`%"
-    rows = store.database.execute(
-        "select argument from mysql.general_log where command_type = 'Execute' "
-        f"and event_time >= '{start}' and convert(argument using utf8mb4) like '{like}'"
-    )
-    found += [text.decode() if isinstance(text, bytes) else str(text) for (text,) in rows]
+    # PostgreSQL is asked for a copy of a SELECT.
+    texts = [re.sub(r"(?s)^COPY .* FROM \((.*)\) AS __unnamed_subquery.* TO STDOUT.*", r"\1", s) for s in statements]
+    found += [text for text in texts if re.match(r"select .* from (\S+\.)?people\b", re.sub(r'["`]', "", text))]
 
 
 def plan(store: Store, statement: str) -> str:
@@ -135,7 +129,7 @@ def test_the_cursor_and_the_columns_in_use_are_all_that_the_server_is_asked_for(
     one_pipeline(workspace, store, "name text", query, None, **config)
     assert pipeline_of(workspace.build(), "p")["inserted"] == 10_000
     fill(store, update, 10_001, 10_100)
-    with received(workspace, store) as statements:
+    with received(store) as statements:
         found = pipeline_of(workspace.build(), "p")
     assert (found["inserted"], found["read"] <= 101) == (100, True)
     [statement] = set(statements)
@@ -144,11 +138,58 @@ def test_the_cursor_and_the_columns_in_use_are_all_that_the_server_is_asked_for(
     assert "people_ts" in plan(store, statement)
 
 
+def returned(store: Store, statement: str) -> float:
+    """How many rows the server finds for a statement."""
+    assert store.database is not None
+    if store.kind == "postgres":
+        [(found,)] = store.database.execute(f"explain (analyze, format json) {statement}")
+        return float(found[0]["Plan"]["Actual Rows"])  # type: ignore[index]
+    [(found,)] = store.database.execute(f"analyze format=json {statement}")
+    return float(re.search(r'"r_rows": ([\d.]+)', str(found))[1])  # type: ignore[index]
+
+
+@servers
+def test_of_a_million_rows_the_server_returns_those_that_changed(workspace: Workspace, store: Store) -> None:
+    update = next(u for u in UPDATES if u.server == store.kind)
+    store.execute(f"create table people (id int, name varchar(20), other text, ts {update.type})")
+    store.execute("create index people_ts on people (ts)")
+    fill(store, update, 1, 10_000)
+    query = "select id, name, other, ts from people where ts >= ${updated_at}"
+    one_pipeline(workspace, store, "name text", query, None, updated_at="ts", incremental=True)
+    workspace.build()
+    fill(store, update, -990_000, 0)
+    fill(store, update, 10_001, 10_100)
+    with received(store) as statements:
+        found = pipeline_of(workspace.build(), "p")
+    [statement] = set(statements)
+    assert (found["inserted"], found["read"], returned(store, statement)) == (100, 101, 101)
+
+
+@servers
+def test_a_native_query_has_the_cursor_as_a_literal_too(workspace: Workspace, store: Store) -> None:
+    update = next(u for u in UPDATES if u.server == store.kind)
+    store.execute(f"create table people (id int primary key, name varchar(20), other text, ts {update.type})")
+    store.execute("create index people_ts on people (ts)")
+    fill(store, update, 1, 10_000)
+    query = "select id, name, other, ts from people where ts >= ${updated_at}"
+    config = {"updated_at": "ts", "incremental": True, "pushdown": "native", "dialect": store.kind}
+    one_pipeline(workspace, store, "name text", query, None, **config)
+    workspace.build()
+    fill(store, update, 10_001, 10_100)
+    assert store.database is not None
+    with logged(store.database) as statements:
+        assert pipeline_of(workspace.build(), "p")["read"] == 101
+    [statement] = {s for s in statements if "timestamp '2026-01-01 02:46:40'" in s and not s.startswith("explain")}
+    select = re.sub(r"(?s)^COPY .* FROM \((.*)\) AS __unnamed_subquery.* TO STDOUT.*", r"\1", statement)
+    assert "other" not in re.sub(r"(?s)^(.*?) from \(.*", r"\1", select)
+    assert "people_ts" in plan(store, select)
+
+
 @servers
 def test_a_star_reads_the_columns_in_use(workspace: Workspace, store: Store) -> None:
     store.fill("people", "id bigint, name text, other text, more text", [(1, "Ann", "x", "y")])
     one_pipeline(workspace, store, "name text, nick text", "select * from people", {"name": "name"})
-    with received(workspace, store) as statements:
+    with received(store) as statements:
         workspace.build()
     assert {re.sub(r'["`]', "", s).partition(" from ")[0] for s in statements} == {"select id, name"}
 

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from usersync.compile.conversions import conversion_exists
 from usersync.compile.cursor import bind_cursor
+from usersync.compile.handed import rows_of, setting_problems, statement
 from usersync.compile.mapping import Mapped, mapped_properties
 from usersync.compile.native import Native, exact_name, read_natively
 from usersync.compile.query import Query, check_calls, parse_query
@@ -19,7 +20,7 @@ from usersync.compile.sql import DIALECT
 from usersync.compile.tables import qualify_tables, retype_json
 from usersync.compile.times import allowed_update_type, needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
-from usersync.project.model import Pipeline, Project, Source, UserSchema
+from usersync.project.model import Connection, Pipeline, Project, Source, SourceColumn, UserSchema
 from usersync.project.render import render_model
 
 ROLES = ("user_id", "fallback_id", "updated_at", "account_ids", "account_name")
@@ -42,6 +43,8 @@ class Compiled:
     mapped: tuple[Mapped, ...]
     columns: tuple[str, ...] | None
     """What the query returns; None until a database was asked about `select *`."""
+    results: tuple[SourceColumn, ...] | None = None
+    """Of a native query: its columns as the server describes them; None until it was asked."""
 
     @property
     def used_columns(self) -> tuple[str, ...]:
@@ -58,7 +61,10 @@ class Compiled:
         said = [
             self.full.tree.sql(dialect=DIALECT, comments=False),
             self.incremental.tree.sql(dialect=DIALECT, comments=False),
-            [model.connection, model.dialect, model.updated_at_format, model.incremental, model.write],
+            [
+                *(model.connection, model.dialect, model.updated_at_format, model.incremental, model.write),
+                *([self.full.text, self.incremental.text] if model.pushdown else []),
+            ],
             [getattr(model, role) for role in ROLES],
             [
                 [
@@ -83,15 +89,13 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
     """A pipeline compiled without asking any database, with all that is wrong with it."""
     if project.users is None:
         return None, []
-    problems = [*_setting_problems(model)]
+    problems = [*_setting_problems(model), *setting_problems(model, _connection(project, model))]
     try:
         dialect_at = model.location("dialect", length=len(model.dialect))
         full, wrong = parse_query(render_model(project, model, incremental=False), model.dialect, dialect_at)
         incremental, more = parse_query(render_model(project, model, incremental=True), model.dialect, dialect_at)
         problems += [*wrong, *(p for p in more if p not in wrong)]
-        check_calls(full)
-        check_calls(incremental)
-        _qualified_somewhere(project, full, incremental)
+        _reachable(project, model, full, incremental)
     except ConfigError as error:
         return None, [*problems, *error.diagnostics]
     if model.incremental and not incremental.placeholders:
@@ -108,13 +112,17 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
     return compiled, problems
 
 
-def _qualified_somewhere(project: Project, *queries: Query) -> None:
-    """Tables and files within the connection's reach, where the connection is known."""
+def _reachable(project: Project, model: Pipeline, *queries: Query) -> None:
+    """Refuses tables, files and calls out of the connection's reach, where the connection is known."""
+    connection = _connection(project, model)
     for query in queries:
-        model = next(m for m in project.models.values() if m.file == query.rendered.file)
-        connection = project.profile.connections.get(model.connection) if project.profile else None
-        if connection:
+        check_calls(query, model.dialect if model.pushdown else DIALECT)
+        if connection and not model.pushdown:
             qualify_tables(query.tree, connection, query.rendered)
+
+
+def _connection(project: Project, model: Pipeline) -> Connection | None:
+    return project.profile.connections.get(model.connection) if project.profile else None
 
 
 def _setting_problems(model: Pipeline) -> list[Diagnostic]:
@@ -131,9 +139,6 @@ def _setting_problems(model: Pipeline) -> list[Diagnostic]:
         problems.append(
             model.problem("US202", "transformation functions are not available yet", "function:key", hint=hint)
         )
-    if model.pushdown is not None:
-        hint = "leave it out: filters and columns are pushed down where the source allows"
-        problems.append(model.problem("US108", "pushdown = 'native' is not available yet", "pushdown:key", hint=hint))
     return problems
 
 
@@ -239,6 +244,11 @@ def extraction(
 ) -> tuple[str, Mapping[str, SourceType]]:
     """The SELECT of `extraction_sql`, and the types of the columns that come as exact text."""
     query = compiled.incremental if incremental else compiled.full
+    if compiled.model.pushdown:
+        wanted = compiled.used_columns if compiled.columns else None
+        return rows_of(
+            compiled.model, source, statement(query, compiled.model, source, cursor), compiled.results, wanted
+        )
     tree = qualify_tables(bind_cursor(query.tree, cursor), source.connection, query.rendered)
     used = compiled.used_columns if compiled.columns else None
     native = read_natively(tree, source, used)

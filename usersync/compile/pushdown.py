@@ -5,6 +5,7 @@ The query keeps its own conditions: what is said here may let more rows through,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -167,12 +168,23 @@ def _mysql_text(known: Known, operator: str, value: str, text: str, *, exact: bo
         return bytewise
     if operator == "=":
         return f"{known.sql} = {text}"
-    # A collation by code points fills the shorter text with blanks, so that control characters come before its end.
-    # What is greater than a text is greater or equal to it without its last character, blanks or none.
-    by_code_points = (known.column.order or "").startswith(("utf8mb4", "utf8mb3", "ascii")) and (
-        known.column.order or ""
-    ).endswith("_bin")
-    if by_code_points and operator in {">", ">="} and len(value) > 1 and value[-1] > " ":
-        prefix = exp.Literal.string(value[:-1]).sql(dialect="mysql")
-        return f"({known.sql} >= {prefix} and {bytewise})"
-    return bytewise
+    prefix = _lower_bound(value, known.column.order or "") if operator in {">", ">="} else ""
+    return f"({known.sql} >= {exp.Literal.string(prefix).sql(dialect='mysql')} and {bytewise})" if prefix else bytewise
+
+
+def _lower_bound(value: str, collation: str) -> str:
+    """A beginning of a text that is below all greater texts in a collation too, which may use its index for that.
+
+    A collation fills the shorter text with blanks, so that control characters come before its end: what is greater than
+    a text is greater than or equal to its beginning only where something above a blank follows there.
+    """
+    run = ""
+    if collation.startswith(("utf8mb4", "utf8mb3", "ascii")) and collation.endswith("_bin"):
+        run = value
+    elif collation.startswith(("utf8mb4", "utf8mb3")) and collation.endswith("_general_ci"):
+        # From the blank to @ this one is by code points, and everything above @ stays above.
+        run = re.match("[ -@]*", value)[0]  # type: ignore[index]
+    run = run[: len(value) - 1]
+    while run and value[len(run)] <= " ":
+        run = run[:-1]
+    return run

@@ -50,6 +50,8 @@ class Query:
     """None when only the database can tell: `select *`."""
     dialect: str = DIALECT
     """sqlglot's name of the dialect that it is written in."""
+    text: str = ""
+    """What was parsed: the SQL with each placeholder as an identifier of the same length."""
 
     @cached_property
     def _tokens(self) -> Sequence[Token]:
@@ -114,7 +116,7 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
     tree = _one_query(rendered, statements, tokens)
     columns, problems = _columns(rendered, tree, tokens)
-    return Query(rendered, tree, columns, dialect), problems
+    return Query(rendered, tree, columns, dialect, sql), problems
 
 
 def _dialect(name: str, where: Location | None) -> Dialect:

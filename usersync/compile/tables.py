@@ -51,7 +51,7 @@ def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) 
             _check_function(table, connection, rendered)
         elif not isinstance(table.this, exp.Identifier):
             _refuse(f"{table.sql(dialect=DIALECT)} is no table", table, rendered)
-        elif not _is_cte(table):
+        elif not is_cte(table):
             if connection.type == "files":
                 _read_file(table, connection, rendered)
             else:
@@ -83,7 +83,7 @@ def _refuse(message: str, node: exp.Expr, rendered: Rendered, hint: str | None =
     raise ConfigError(Diagnostic("US501", message, locate(rendered, node), hint))
 
 
-def _is_cte(table: exp.Table) -> bool:
+def is_cte(table: exp.Table) -> bool:
     """Whether a table name means a CTE in scope: one before it in the same WITH, or one of an enclosing query."""
     if table.args.get("db"):
         return False

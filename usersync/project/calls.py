@@ -23,7 +23,7 @@ def callable_names(dialect: str) -> frozenset[str]:
     """Names of the functions that a query may call, in lower case.
 
     Args:
-        dialect: Of the database that runs the query: `duckdb`, `postgres` or `mysql`.
+        dialect: Of the database that runs the query: `duckdb`, `postgres`, `mysql` or `sqlite`.
     """
     text = (files(__package__) / _FOLDER / f"{dialect}.txt").read_text(encoding="utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
@@ -32,14 +32,14 @@ def callable_names(dialect: str) -> frozenset[str]:
 def refused_calls(tree: exp.Expr, dialect: str = "duckdb") -> Iterator[tuple[exp.Expr, str, str | None]]:
     """Calls in an expression or query that are refused: the node, the function's name, and a hint if there is one.
 
-    Functions in the place of a table are not among them.
+    In DuckDB's SQL those in the place of a table are not among them.
 
     Args:
         tree: Parsed SQL.
-        dialect: Of the database that runs it: `duckdb`, `postgres` or `mysql`.
+        dialect: Of the database that runs it: `duckdb`, `postgres`, `mysql` or `sqlite`.
     """
     for node in tree.find_all(exp.Func):
-        if isinstance(node.parent, exp.Table) and node.arg_key == "this":
+        if dialect == "duckdb" and isinstance(node.parent, exp.Table) and node.arg_key == "this":
             continue
         if isinstance(node, _REFUSED):
             yield node, node.sql_name().lower(), None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Undefined
+from sqlglot import exp
 
 from usersync.diagnostics import SourceFile, did_you_mean
 from usersync.project.model import Pipeline, Profile, Project
@@ -64,11 +65,22 @@ def _common(profile: Profile | None, variables: Mapping[str, Any]) -> dict[str, 
     return {"target": target} | _functions(var=var, env_var=_env_var, users=_silent, config=_silent)
 
 
+def _quoted(name: str, dialect: str) -> str:
+    """A name as a quoted identifier of a dialect; of one that does not exist, as in standard SQL."""
+    try:
+        return exp.to_identifier(name, quoted=True).sql(dialect=dialect)
+    except ValueError:
+        return f'"{name}"'
+
+
 class _Context:
     """The names that one model's template can use."""
 
-    def __init__(self, project: Project, model: Pipeline, incremental: bool, trail: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, project: Project, model: Pipeline, incremental: bool, trail: tuple[str, ...] = (), dialect: str = ""
+    ) -> None:
         self.project = project
+        self.dialect = dialect or model.dialect
         self.model = model
         self.incremental = incremental
         self.trail = (*trail, model.stem)
@@ -87,7 +99,7 @@ class _Context:
         if self.model.connection and connection != self.model.connection:
             message = f"source({connection!r}, …): this pipeline reads connection {self.model.connection!r}"
             raise TemplateProblem("US004", message, "a pipeline reads one connection: write one pipeline for each")
-        return ".".join(f'"{part}"' for part in (connection, *table.replace('"', "").split(".")))
+        return ".".join(_quoted(part, self.dialect) for part in (connection, *table.replace('"', "").split(".")))
 
     def ref(self, name: str) -> str:
         views = {stem: model for stem, model in self.project.models.items() if model.kind == "view"}
@@ -98,6 +110,6 @@ class _Context:
             message = f"ref({name!r}): there is no view of that name"
             hint = did_you_mean(name, views) or "a view is a model with config(kind = 'view')"
             raise TemplateProblem("US004", message, hint)
-        context = _Context(self.project, views[name], self.incremental, self.trail)
+        context = _Context(self.project, views[name], self.incremental, self.trail, self.dialect)
         sql = render(views[name].file, self.project.library, context.names()).sql
         return f"(\n{sql.strip().removesuffix(';')}\n)"

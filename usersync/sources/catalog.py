@@ -17,7 +17,7 @@ def read_tables(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Ta
     match connection.type:
         case "postgres":
             rows = _ask(engine, connection, "columns_postgres")
-            return _grouped((row[:2], _postgres_column(*row[2:])) for row in rows)
+            return _grouped((row[:2], postgres_column(*row[2:])) for row in rows)
         case "mysql":
             json = {row[:3] for row in _ask(engine, connection, "json_columns_mariadb")}
             rows = _ask(engine, connection, "columns_mysql")
@@ -32,7 +32,8 @@ def _grouped(pairs: Any) -> Tables:
     return {table: tuple(columns) for table, columns in found.items()}
 
 
-def _postgres_column(name: str, kind: str, modifier: int | None, dimensions: int, order: str | None) -> SourceColumn:
+def postgres_column(name: str, kind: str, modifier: int | None, dimensions: int, order: str | None) -> SourceColumn:
+    """A column as PostgreSQL describes it."""
     precision, scale = None, 0
     if kind == "numeric" and modifier is not None:
         # Eleven bits of scale, signed.

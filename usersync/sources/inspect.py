@@ -17,6 +17,7 @@ from usersync.diagnostics import ConfigError, Diagnostic, SourceError, did_you_m
 from usersync.project.model import NAME, Source
 from usersync.sources.attach import source_error
 from usersync.sources.engine import reason_of
+from usersync.sources.results import with_results
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
         SourceError: the source cannot say.
         ConfigError: the query or mapping does not fit what the source has.
     """
+    compiled = _with_results(engine, compiled, source)
     described = describe_columns(engine, compiled, source)
     compiled, problems = compiled.with_columns(list(described))
     problems += _bad_names(compiled, described)
@@ -52,6 +54,13 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
     if problems := conversion_problems(compiled, expressions):
         raise ConfigError(problems)
     return Inspected(compiled, described, expressions)
+
+
+def _with_results(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> Compiled:
+    try:
+        return with_results(engine, compiled, source)
+    except duckdb.Error as error:
+        raise _query_error(compiled, source, error) from None
 
 
 def describe_columns(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> dict[str, SourceType]:

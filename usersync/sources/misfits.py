@@ -36,10 +36,11 @@ def misfits_as_text(engine: duckdb.DuckDBPyConnection, source: Source, read: Cal
     try:
         return read(source)
     except MisfitError:
-        return read(replace(source, tables=_declared(engine, source)))
+        return read(replace(source, tables=declared(engine, source)))
 
 
-def _declared(engine: duckdb.DuckDBPyConnection, source: Source) -> dict[tuple[str, str], tuple[SourceColumn, ...]]:
+def declared(engine: duckdb.DuckDBPyConnection, source: Source) -> dict[tuple[str, str], tuple[SourceColumn, ...]]:
+    """Columns of the tables of a SQLite file with the types that the scanner takes them for, by schema and table."""
     found: dict[tuple[str, str], tuple[SourceColumn, ...]] = {}
     sql = template("usersync.sources", "columns_sqlite")
     for table, name, kind in engine.execute(

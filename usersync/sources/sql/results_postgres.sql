@@ -1,0 +1,32 @@
+-- Types of a query's columns, without running it: of a domain the type below it, of an array its elements' type.
+with recursive below (oid, base, typmod) as (
+    select oid, oid, -1 from pg_catalog.pg_type where typtype <> 'd'
+    union all
+    select d.oid, b.base, case when d.typtypmod >= 0 then d.typtypmod else b.typmod end
+    from pg_catalog.pg_type as d
+    join below as b on b.oid = d.typbasetype
+    where d.typtype = 'd'
+)
+
+select
+    x.name,
+    case
+        when e.typtype = 'e' then 'enum'
+        when e.typtype in ('c', 'p') then 'composite'
+        when e.typnamespace <> 'pg_catalog'::regnamespace then 'extension'
+        else e.typname
+    end as type,
+    case when greatest(o.typmod, i.typmod) >= 0 then greatest(o.typmod, i.typmod) end as modifier,
+    case when t.typcategory = 'A' and t.typelem <> 0 then 1 else 0 end as dimensions,
+    null::text as text_order
+from (select 1) as one
+left join ({{ query }}) as q on false
+cross join lateral (values
+{% for name in names %}
+    ({{ name | literal }}, pg_catalog.pg_typeof(q.{{ name | ident }})::oid){{ "," if not loop.last }}
+{% endfor %}
+) as x (name, oid)
+join below as o on o.oid = x.oid
+join pg_catalog.pg_type as t on t.oid = o.base
+join below as i on i.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
+join pg_catalog.pg_type as e on e.oid = i.base
