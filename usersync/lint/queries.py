@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from usersync.compile.mapping import Mapped, bare_column
 from usersync.compile.pipeline import Compiled
 from usersync.compile.query import Query
 from usersync.diagnostics import Diagnostic, Edit, Level, Location
@@ -72,3 +73,12 @@ def connection_type(checked: Checked, compiled: Compiled) -> str:
     profile = checked.project.profile
     connection = profile.connections.get(compiled.model.connection) if profile else None
     return connection.type if connection else ""
+
+
+def mapped_place(compiled: Compiled, mapped: Mapped) -> Location:
+    """Where a property is made: in `config()`, or in the SELECT where it is mapped by name."""
+    if mapped.key:
+        return compiled.model.location(mapped.key, length=len((compiled.model.mapping or {})[mapped.target.path]))
+    name = bare_column(mapped.tree) or ""
+    found = [column for column in compiled.full.columns or () if column.name.lower() == name.lower()]
+    return found[0].location if found else compiled.model.location("")

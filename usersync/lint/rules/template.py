@@ -21,12 +21,12 @@ def template_error(checked: Checked) -> Iterable[Diagnostic]:
 
 @rule("US002", "sql-parse-error")
 def sql_parse_error(checked: Checked) -> Iterable[Diagnostic]:
-    """What a template renders must be SQL of the model's dialect; so must mappings, checks and users.sql.
+    """What a template renders must be SQL of the model's dialect; so must mappings, users.sql and recorded sources.
 
     Bad: `select id frm customers`
     Good: `select id from customers`
     """
-    return checked.found.get("US002", ())
+    return (*checked.found.get("US002", ()), *checked.sources.problems)
 
 
 @rule("US003", "undefined-name")
