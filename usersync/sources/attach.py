@@ -48,6 +48,8 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
     match connection.type:
         case "files":
             _existing(connection, Path.is_dir, "folder")
+            if connection.options.get("urls"):
+                load_extension(engine, "httpfs")
         case "duckdb":
             path = _existing(connection, Path.is_file, "file")
             _run(engine, connection, f"attach {literal(str(path))} as {ident(connection.name)} (read_only)")

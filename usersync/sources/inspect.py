@@ -17,6 +17,7 @@ from usersync.diagnostics import ConfigError, Diagnostic, SourceError, did_you_m
 from usersync.project.model import NAME, Source
 from usersync.sources.attach import source_error
 from usersync.sources.engine import reason_of
+from usersync.sources.files import check_files
 from usersync.sources.results import with_results
 
 
@@ -43,6 +44,7 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
         SourceError: the source cannot say.
         ConfigError: the query or mapping does not fit what the source has.
     """
+    check_files(engine, compiled, source)
     compiled = _with_results(engine, compiled, source)
     described = describe_columns(engine, compiled, source)
     compiled, problems = compiled.with_columns(list(described))
