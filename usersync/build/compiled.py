@@ -45,8 +45,8 @@ def compiled_sql(
     with engine_for(project.root) as engine:
         for stem, pipeline in compiled.items():
             connection = project.profile.connections[pipeline.model.connection]
-            found, source, problem = _inspected(engine, pipeline, connection, sources, offline)
-            yield stem, _text(engine, found, source, dialect), problem
+            found, problem = _inspected(engine, pipeline, connection, sources, offline)
+            yield stem, _text(engine, found, dialect), problem
 
 
 def _inspected(
@@ -55,18 +55,18 @@ def _inspected(
     connection: Connection,
     sources: dict[str, Source | SourceError],
     offline: bool,
-) -> tuple[Inspected, Source, Diagnostic | None]:
+) -> tuple[Inspected, Diagnostic | None]:
     problem = None
     if not offline:
         try:
             source = _attached(engine, connection, sources)
-            return inspect(engine, compiled, source), source, None
+            return inspect(engine, compiled, source), None
         except SourceError as error:
             hint = "types are taken for text where they matter"
             problem = replace(error.diagnostics[0], level=Level.WARNING, hint=hint)
     expressions = tuple(_ANY if m.target.type.kind in NESTED else UNKNOWN for m in compiled.mapped)
-    assumed = Inspected(compiled, dict.fromkeys(compiled.columns or (), UNKNOWN), expressions)
-    return assumed, Source(connection), problem
+    assumed = Inspected(compiled, Source(connection), dict.fromkeys(compiled.columns or (), UNKNOWN), expressions)
+    return assumed, problem
 
 
 def _attached(
@@ -84,8 +84,8 @@ def _attached(
     return found
 
 
-def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, dialect: str | None) -> str:
-    compiled, model = found.compiled, found.compiled.model
+def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, dialect: str | None) -> str:
+    compiled, source, model = found.compiled, found.source, found.compiled.model
     parts = [
         f"-- {model.file.path}: everything, as on the first run",
         extraction_sql(compiled, source, None, incremental=False),

@@ -66,7 +66,10 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
         case _:
             _greeted(connection)
             _server(engine, connection, _MYSQL_OPTIONS, "")
-    return Source(connection, read_tables(engine, connection))
+    try:
+        return Source(connection, read_tables(engine, connection))
+    except duckdb.Error as error:
+        raise source_error(connection, error, stage="its tables cannot be listed") from None
 
 
 def _existing(connection: Connection, exists: Any, what: str) -> Path:
