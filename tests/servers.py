@@ -267,14 +267,16 @@ rm -rf "$folder"
 
 
 @contextmanager
-def _running(server: Database, command: Sequence[str | Path], folder: Path, stop: str) -> Iterator[Database]:
+def _running(
+    server: Database, command: Sequence[str | Path], folder: Path, stop: str, zone: str = "UTC"
+) -> Iterator[Database]:
     uid, gid = _server_account()
     with (
         tempfile.TemporaryFile("a+b") as log,
         subprocess.Popen(
             ["/bin/sh", "-c", _SHEPHERD, "sh", stop, folder, *command],
             cwd=folder,
-            env=_server_environment(),
+            env=_server_environment() | {"TZ": zone},
             user=uid,
             group=gid,
             extra_groups=None if uid is None else [],
@@ -365,8 +367,8 @@ def _mariadb_binary(name: str) -> str:
 
 
 @contextmanager
-def own_mysql() -> Iterator[Database]:
-    """A private MariaDB on a free port, whose root has no password."""
+def own_mysql(zone: str = "UTC") -> Iterator[Database]:
+    """A private MariaDB on a free port, whose root has no password, on a machine in a zone."""
     mariadbd, install_db = _mariadb_binary("mariadbd"), _mariadb_binary("mariadb-install-db")
     with _private_folder() as folder:
         _give_away(folder)
@@ -380,7 +382,7 @@ def own_mysql() -> Iterator[Database]:
         server = replace(DEFAULTS["mysql"], host="127.0.0.1", port=free_port())
         network = ("--skip-networking=0", "--bind-address=127.0.0.1", f"--port={server.port}")
         files = (f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}")
-        with _running(server, [mariadbd, *shared, *network, *files], folder, stop="TERM"):
+        with _running(server, [mariadbd, *shared, *network, *files], folder, "TERM", zone):
             yield server
 
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from tests.pairs import parsed
-from tests.servers import Database
+from tests.servers import Database, fresh_database
 from tests.sources.landing import one_pipeline
 from tests.sources.statements import logged
 from tests.sources.tables import SERVERS, Store, sources
@@ -183,6 +183,43 @@ def test_a_native_query_has_the_cursor_as_a_literal_too(workspace: Workspace, st
     select = re.sub(r"(?s)^COPY .* FROM \((.*)\) AS __unnamed_subquery.* TO STDOUT.*", r"\1", statement)
     assert "other" not in re.sub(r"(?s)^(.*?) from \(.*", r"\1", select)
     assert "people_ts" in plan(store, select)
+
+
+@pytest.mark.mysql
+def test_another_database_of_the_server_is_asked_alike(workspace: Workspace, mysql: Database) -> None:
+    store = Store("mysql", workspace.root, mysql)
+    with fresh_database(mysql) as other:
+        other.execute(
+            "create table people (id int, name text, other text, data json, small tinyint(1));"
+            "insert into people values (1, 'Ann', 'x', '{\"a\": 1}', 5), (2, 'Bob', 'y', null, 0)"
+        )
+        query = f"select id, name, other, data, small from {other.database}.people where id < 2"
+        one_pipeline(workspace, store, "name text, data json, small integer", query)
+        with logged(mysql) as statements:
+            assert pipeline_of(workspace.build(), "p")["inserted"] == 1
+        [asked] = {s for s in statements if "people` where" in s}
+    assert (
+        asked
+        == f"select `id`, `name`, cast(`data` as char) as `data`, `small` from `{other.database}`.`people` where `id` < 2"
+    )
+    assert workspace.rows("select data ->> 'a', small from users") == [("1", 5)]
+
+
+@pytest.mark.postgres
+def test_a_catalog_that_cannot_be_read_is_an_error(workspace: Workspace, postgres: Database) -> None:
+    role = f"r_{postgres.database}"
+    postgres.execute(
+        f"create table people as select 1 as id; create role {role} login; grant select on people to {role}"
+    )
+    postgres.execute("revoke select on pg_catalog.pg_collation from public")
+    try:
+        workspace.profile({"it": {**postgres.profile, "user": role}})
+        workspace.users("id integer")
+        workspace.model("p", "select id from people", connection="it", user_id="id")
+        [error] = pipeline_of(workspace.build(expect=1), "p")["errors"]
+    finally:
+        postgres.execute(f"drop owned by {role}; drop role {role}")
+    assert "its tables cannot be listed: permission denied for table pg_collation" in error["message"]
 
 
 @servers

@@ -45,8 +45,8 @@ def compiled_sql(
     with engine_for(project.root) as engine:
         sources = {} if offline else _attached(engine, connections.values())
         for stem, pipeline in compiled.items():
-            found, source, problem = _inspected(engine, pipeline, connections[stem], sources)
-            yield stem, _text(engine, found, source, dialect), problem
+            found, problem = _inspected(engine, pipeline, connections[stem], sources)
+            yield stem, _text(engine, found, dialect), problem
 
 
 def _inspected(
@@ -54,19 +54,19 @@ def _inspected(
     compiled: Compiled,
     connection: Connection,
     sources: Mapping[str, Source | SourceError],
-) -> tuple[Inspected, Source, Diagnostic | None]:
+) -> tuple[Inspected, Diagnostic | None]:
     problem = None
     if source := sources.get(connection.name):
         try:
             if isinstance(source, SourceError):
                 raise source
-            return inspect(engine, compiled, source), source, None
+            return inspect(engine, compiled, source), None
         except SourceError as error:
             hint = "types are taken for text where they matter"
             problem = replace(error.diagnostics[0], level=Level.WARNING, hint=hint)
     expressions = tuple(_ANY if m.target.type.kind in NESTED else UNKNOWN for m in compiled.mapped)
-    assumed = Inspected(compiled, dict.fromkeys(compiled.columns or (), UNKNOWN), expressions)
-    return assumed, Source(connection), problem
+    assumed = Inspected(compiled, Source(connection), dict.fromkeys(compiled.columns or (), UNKNOWN), expressions)
+    return assumed, problem
 
 
 def _attached(engine: duckdb.DuckDBPyConnection, connections: Iterable[Connection]) -> dict[str, Source | SourceError]:
@@ -82,8 +82,8 @@ def _attached(engine: duckdb.DuckDBPyConnection, connections: Iterable[Connectio
     return found
 
 
-def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, dialect: str | None) -> str:
-    compiled, model = found.compiled, found.compiled.model
+def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, dialect: str | None) -> str:
+    compiled, source, model = found.compiled, found.source, found.compiled.model
     parts = [
         f"-- {model.file.path}: everything, as on the first run",
         extraction_sql(compiled, source, None, incremental=False),

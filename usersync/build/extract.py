@@ -95,7 +95,7 @@ def _extract(
         and state.definition_hash == compiled.definition_hash
     )
     cursor = _bound_cursor(engine, found, state.cursor or "") if incremental else None
-    read = _read(engine, found, source, cursor)
+    read = _read(engine, found, cursor)
     extracted = time.perf_counter()
     staged = _project(engine, found, now, full=not incremental, read=read)
     staged.seconds.update(extract=extracted - started, map=time.perf_counter() - extracted)
@@ -124,13 +124,13 @@ def shown_table(model: Pipeline) -> str:
     return f"stage.{ident(f'{model.stem}.shown')}"
 
 
-def _read(engine: duckdb.DuckDBPyConnection, found: Inspected, source: Source, cursor: Any) -> int:
-    sql = extraction_sql(found.compiled, source, cursor, incremental=cursor is not None)
+def _read(engine: duckdb.DuckDBPyConnection, found: Inspected, cursor: Any) -> int:
+    sql = extraction_sql(found.compiled, found.source, cursor, incremental=cursor is not None)
     table = raw_table(found.compiled.model)
     try:
         engine.execute(f"create or replace table {table} as\n{sql}")
     except duckdb.Error as error:
-        raise reading_error(source, error) from None
+        raise reading_error(found.source, error) from None
     return int(_one(engine, f"select count(*) from {table}"))
 
 

@@ -50,11 +50,11 @@ def _preview(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sour
     found = inspect(engine, compiled, source)
     raw = raw_table(found.compiled.model)
     # All columns, not only those in use: each is a property that could be.
-    everything = extraction_sql(replace(found.compiled, columns=None), source, None, incremental=False)
+    everything = extraction_sql(replace(found.compiled, columns=None), found.source, None, incremental=False)
     try:
         engine.execute(f"create or replace table {raw} as\n{everything}\nlimit {limit}")
     except duckdb.Error as error:
-        raise reading_error(source, error) from None
+        raise reading_error(found.source, error) from None
     return _mapped(engine, found, raw, now)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from sqlglot import exp
 
@@ -37,6 +38,8 @@ _READERS = {
     ".ndjson": "read_json",
 }
 _COMPRESSIONS = frozenset({".gz", ".zst", ".gzip", ".zstd"})
+_LONG = {".gzip": "gzip", ".zstd": "zstd"}
+"""Endings that DuckDB does not know as those of a compression."""
 
 
 def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) -> exp.Query:
@@ -107,7 +110,7 @@ def is_cte(table: exp.Table) -> bool:
 
 def _check_function(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
     function = table.this
-    name = (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+    name = reader_name(function)
     if name in _TABLE_FUNCTIONS:
         return
     if connection.type != "files":
@@ -120,16 +123,69 @@ def _check_function(table: exp.Table, connection: Connection, rendered: Rendered
             rendered,
             did_you_mean(name, _FILE_FUNCTIONS),
         )
-    if option := _writing_option(function):
-        _refuse(f"{name}() cannot be told to write: {option}", table, rendered)
-    given = function.expressions if isinstance(function, exp.Anonymous | exp.ReadParquet) else [function.this]
-    first = given[0] if given else None
-    paths = first.expressions if isinstance(first, exp.Array) else [first]
-    for path in paths:
+    if writing := _writing_option(function):
+        _refuse(f"{name}() cannot be told to write: {writing}", table, rendered)
+    for path in _paths(function):
         if not (isinstance(path, exp.Literal) and path.is_string):
             _refuse(f"{name}() takes the path of a file as a string", table, rendered)
             continue
         path.replace(exp.Literal.string(_inside(path.this, connection, path, rendered)))
+    if connection.options.get("union_by_name") and not any(option(function, n) for n in ("union_by_name", "columns")):
+        function.replace(with_option(function, "union_by_name", exp.true()))
+
+
+def _paths(function: exp.Func) -> list[exp.Expr | None]:
+    """What a reader is given as files."""
+    given = function.expressions if isinstance(function, exp.Anonymous | exp.ReadParquet) else [function.this]
+    first = given[0] if given else None
+    return list(first.expressions) if isinstance(first, exp.Array) else [first]
+
+
+def files_read(function: exp.Func) -> list[str]:
+    """The paths that a reader of files is given; none for all other functions."""
+    if reader_name(function) not in _FILE_FUNCTIONS:
+        return []
+    return [path.name for path in _paths(function) if path is not None]
+
+
+def reader_name(function: exp.Func) -> str:
+    """A function's name in lower case."""
+    return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+
+
+def option(function: exp.Func, name: str) -> exp.Expr | None:
+    """The value of a reader's option; None where it is not given."""
+    return next(
+        (e.expression for e in function.expressions if isinstance(e, _OPTION) and e.this.name.lower() == name), None
+    )
+
+
+_OPTION = (exp.EQ, exp.PropertyEQ)
+
+
+def with_option(function: exp.Func, name: str, value: exp.Expr | None, *, file: str | None = None) -> exp.Func:
+    """A copy of a reader's call with one option set, or taken away for None; of one file if that is given."""
+    call = function.copy()
+    kept = [e for e in call.expressions if not (isinstance(e, _OPTION) and e.this.name.lower() == name)]
+    if value is not None:
+        kept.append(_equals(name, value))
+    call.set("expressions", kept)
+    if file is not None:
+        first = exp.Literal.string(file)
+        if isinstance(call, exp.Anonymous | exp.ReadParquet):
+            call.set("expressions", [first, *kept[1:]])
+        else:
+            call.set("this", first)
+    return call
+
+
+def _equals(name: str, value: exp.Expr) -> exp.Expr:
+    return exp.PropertyEQ(this=exp.to_identifier(name), expression=value)
+
+
+def is_url(path: str) -> bool:
+    """Whether a path is an address rather than a file of this machine."""
+    return "://" in path
 
 
 def _writing_option(function: exp.Expr) -> str | None:
@@ -174,8 +230,10 @@ def _read_file(table: exp.Table, connection: Connection, rendered: Rendered) -> 
             Diagnostic("US501", f"{written!r} is not a kind of file known here", locate(rendered, table), hint)
         )
     options: list[exp.Expr] = [exp.Literal.string(path)]
+    if suffix != pure.suffix and pure.suffix.lower() in _LONG:
+        options.append(_equals("compression", exp.Literal.string(_LONG[pure.suffix.lower()])))
     if connection.options.get("union_by_name"):
-        options.append(exp.PropertyEQ(this=exp.to_identifier("union_by_name"), expression=exp.true()))
+        options.append(_equals("union_by_name", exp.true()))
     alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(pure.name.split(".")[0], quoted=True))
     function = exp.Anonymous(this=reader, expressions=options)
     table.replace(
@@ -192,27 +250,20 @@ def file_path(table: exp.Table) -> str | None:
     return paths[0] if paths else None
 
 
-def _glob(root: Path, written: str, node: exp.Expr, rendered: Rendered) -> list[Path]:
-    try:
-        return list(root.glob(written))
-    except ValueError:
-        _refuse(f"{written!r} is not the path of a file", node, rendered)
-        return []
-
-
 def _inside(written: str, connection: Connection, node: exp.Expr, rendered: Rendered) -> str:
     """The absolute path of a file named in a query.
 
     Raises:
         ConfigError: it leads out of the connection's folder (US501).
     """
-    if "://" in written or written.startswith(("/", "~", "\\")) or ".." in written.replace("\\", "/").split("/"):
+    climbs = ".." in unquote(written).replace("\\", "/").split("/")
+    if is_url(written) and not climbs and written.startswith(tuple(connection.options.get("urls", ()))):
+        return written
+    if is_url(written) or climbs or written.startswith(("/", "~", "\\")):
         hint = f"paths start in the folder of connection {connection.name!r}"
         _refuse(f"{written!r} leads out of connection {connection.name!r}", node, rendered, hint)
     if not written:
         _refuse("'' is not the path of a file", node, rendered)
-    root = (connection.root / str(connection.options["path"])).resolve()
-    for found in _glob(root, written, node, rendered):
-        if not found.resolve().is_relative_to(root):
-            _refuse(f"{written!r} is a link that leads out of connection {connection.name!r}", node, rendered)
-    return (root / written).as_posix()
+    if "\0" in written:
+        _refuse(f"{written!r} is not the path of a file", node, rendered)
+    return ((connection.root / str(connection.options["path"])).resolve() / written).as_posix()

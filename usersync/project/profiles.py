@@ -28,7 +28,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "mysql": (*_NETWORK, "ssl_mode"),
     "sqlite": ("path",),
     "duckdb": ("path",),
-    "files": ("path", "union_by_name"),
+    "files": ("path", "union_by_name", "urls"),
 }
 """Connection types and their options."""
 _REQUIRED = {
@@ -314,7 +314,10 @@ def _connection(name: str, entry: _Entry, root: Path, lenient: bool) -> Connecti
         _each(entry, key, _number_option)
     for key in ("host", "database", "path", "schema"):
         _each(entry, key, _text_option)
+    _each(entry, "urls", _urls_option)
     options = {key: value for key, value in _plain(entry).items() if key != "type" and value is not None}
+    if "urls" in options:
+        options["urls"] = tuple(url.value for url in options["urls"])
     for key in _REQUIRED[kind]:
         if key not in options and not lenient:
             raise _bad(f"connection {name!r} of type {kind} needs {key!r}", entry.value[key].location)
@@ -338,3 +341,13 @@ def _number_option(value: Any) -> str | None:
 
 def _text_option(value: Any) -> str | None:
     return None if isinstance(value, str) and value else "must be a non-empty string"
+
+
+def _urls_option(value: Any) -> str | None:
+    good = isinstance(value, list) and all(_URL.fullmatch(str(url.value)) for url in value)
+    return (
+        None if good else "must be a list of addresses such as 'https://example.com/exports/', with a slash at the end"
+    )
+
+
+_URL = re.compile(r"https?://[^/@\s]+/([^\s]*/)?")

@@ -48,6 +48,8 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
     match connection.type:
         case "files":
             _existing(connection, Path.is_dir, "folder")
+            if connection.options.get("urls"):
+                load_extension(engine, "httpfs")
         case "duckdb":
             path = _existing(connection, Path.is_file, "file")
             _run(engine, connection, f"attach {literal(str(path))} as {ident(connection.name)} (read_only)")
@@ -64,7 +66,10 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
         case _:
             _greeted(connection)
             _server(engine, connection, _MYSQL_OPTIONS, "")
-    return Source(connection, read_tables(engine, connection))
+    try:
+        return Source(connection, read_tables(engine, connection))
+    except duckdb.Error as error:
+        raise source_error(connection, error, stage="its tables cannot be listed") from None
 
 
 def _existing(connection: Connection, exists: Any, what: str) -> Path:

@@ -2,27 +2,76 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import duckdb
+from sqlglot import exp
 
 from usersync.compile.sql import literal, template
-from usersync.project.model import Connection, SourceColumn
+from usersync.compile.tables import default_schema
+from usersync.project.model import Connection, Source, SourceColumn
 
 Tables = dict[tuple[str, str], tuple[SourceColumn, ...]]
 
 
-def read_tables(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Tables:
-    """Columns of the tables of an attached connection, by schema and table; none where nobody needs them."""
+def read_tables(
+    engine: duckdb.DuckDBPyConnection, connection: Connection, schemas: Collection[str] | None = None
+) -> Tables:
+    """Columns of the tables of an attached connection, by schema and table; none where nobody needs them.
+
+    Args:
+        engine: The DuckDB instance.
+        connection: The connection.
+        schemas: The databases of a MySQL server to read; None for the connection's own.
+
+    Raises:
+        duckdb.Error: the server does not say.
+    """
     match connection.type:
         case "postgres":
             rows = _ask(engine, connection, "columns_postgres")
             return _grouped((row[:2], postgres_column(*row[2:])) for row in rows)
         case "mysql":
-            json = {row[:3] for row in _ask(engine, connection, "json_columns_mariadb")}
-            rows = _ask(engine, connection, "columns_mysql")
+            names = schemas or [default_schema(connection)]
+            listed = ", ".join(exp.Literal.string(name).sql(dialect="mysql") for name in sorted(names))
+            json = _json_columns(engine, connection, listed)
+            rows = _ask(engine, connection, "columns_mysql", schemas=listed)
             return _grouped((row[:2], _mysql_column(*row[2:], json=row[:3] in json)) for row in rows)
     return {}
+
+
+def with_schemas(engine: duckdb.DuckDBPyConnection, source: Source, tree: exp.Query) -> Source:
+    """A source that knows the tables of every database of its server that a query reads.
+
+    Args:
+        engine: The DuckDB instance.
+        source: The source, which knows those of its own database.
+        tree: The query.
+
+    Raises:
+        duckdb.Error: the server does not say.
+    """
+    own = {"", default_schema(source.connection), source.connection.name}
+    others = {table.db for table in tree.find_all(exp.Table)} - own - {schema for schema, _ in source.tables}
+    if source.connection.type != "mysql" or not others:
+        return source
+    return replace(source, tables={**source.tables, **read_tables(engine, source.connection, others)})
+
+
+_MARIADB = re.compile(r"(\d+)\.(\d+)\.(\d+).*mariadb", re.IGNORECASE)
+_CHECKS_SINCE = (10, 3, 10)
+
+
+def _json_columns(engine: duckdb.DuckDBPyConnection, connection: Connection, schemas: str) -> set[tuple[Any, ...]]:
+    """Schema, table and column of what MariaDB calls json; MySQL has a type for it."""
+    [(version,)] = _ask(engine, connection, "version")
+    found = _MARIADB.match(str(version))
+    if found is None or tuple(map(int, found.groups())) < _CHECKS_SINCE:
+        return set()
+    return {row[:3] for row in _ask(engine, connection, "json_columns_mariadb", schemas=schemas)}
 
 
 def _grouped(pairs: Any) -> Tables:
@@ -47,10 +96,7 @@ def _mysql_column(
     return SourceColumn(name, "json" if json else kind.lower(), precision, scale or 0, order=collation)
 
 
-def _ask(engine: duckdb.DuckDBPyConnection, connection: Connection, name: str) -> list[tuple[Any, ...]]:
-    """Rows of a statement in the server's own SQL; none where the server does not know what is asked for."""
-    sql = template("usersync.sources", name)
-    try:
-        return engine.execute(f"from {connection.type}_query({literal(connection.name)}, {literal(sql)})").fetchall()
-    except duckdb.Error:
-        return []
+def _ask(engine: duckdb.DuckDBPyConnection, connection: Connection, name: str, **values: str) -> list[tuple[Any, ...]]:
+    """Rows of a statement in the server's own SQL."""
+    sql = template("usersync.sources", name, **values)
+    return engine.execute(f"from {connection.type}_query({literal(connection.name)}, {literal(sql)})").fetchall()

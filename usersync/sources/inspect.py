@@ -16,7 +16,9 @@ from usersync.compile.sql import DIALECT, ident
 from usersync.diagnostics import ConfigError, Diagnostic, SourceError, did_you_mean
 from usersync.project.model import NAME, Source
 from usersync.sources.attach import source_error
+from usersync.sources.catalog import with_schemas
 from usersync.sources.engine import reason_of
+from usersync.sources.files import check_files
 from usersync.sources.results import with_results
 
 
@@ -25,6 +27,8 @@ class Inspected:
     """A pipeline with types as the source has them now, by DuckDB's names."""
 
     compiled: Compiled
+    source: Source
+    """Where it reads, with all that the source says of the tables in use."""
     types: Mapping[str, SourceType]
     """Of the query's columns, by name."""
     expressions: tuple[SourceType, ...]
@@ -43,6 +47,8 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
         SourceError: the source cannot say.
         ConfigError: the query or mapping does not fit what the source has.
     """
+    check_files(engine, compiled, source)
+    source = _with_schemas(engine, compiled, source)
     compiled = _with_results(engine, compiled, source)
     described = describe_columns(engine, compiled, source)
     compiled, problems = compiled.with_columns(list(described))
@@ -53,7 +59,14 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
     expressions = expression_types(engine, compiled, described)
     if problems := conversion_problems(compiled, expressions):
         raise ConfigError(problems)
-    return Inspected(compiled, described, expressions)
+    return Inspected(compiled, source, described, expressions)
+
+
+def _with_schemas(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> Source:
+    try:
+        return with_schemas(engine, with_schemas(engine, source, compiled.full.tree), compiled.incremental.tree)
+    except duckdb.Error as error:
+        raise source_error(source.connection, error, stage="its tables cannot be listed") from None
 
 
 def _with_results(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> Compiled:

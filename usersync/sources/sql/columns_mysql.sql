@@ -8,5 +8,5 @@ select
     numeric_scale,
     collation_name
 from information_schema.columns
-where table_schema = database()
-order by table_name, ordinal_position
+where table_schema in ({{ schemas }})
+order by table_schema, table_name, ordinal_position
