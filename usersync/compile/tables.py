@@ -45,21 +45,30 @@ def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) 
         ConfigError: a table, file or table function out of the connection's reach (US501), or an unknown file type.
     """
     bound = tree.copy()
-    for table in list(bound.find_all(exp.Table)):
+    _walk(bound, connection, rendered, bind=True)
+    return bound
+
+
+def check_tables(tree: exp.Query, connection: Connection, rendered: Rendered) -> None:
+    """Raises what `qualify_tables` would, and spares its copy: the query stays as it is."""
+    _walk(tree, connection, rendered, bind=False)
+
+
+def _walk(tree: exp.Query, connection: Connection, rendered: Rendered, *, bind: bool) -> None:
+    for table in list(tree.find_all(exp.Table)):
         if isinstance(table.this, exp.Func | exp.Anonymous):
-            _check_function(table, connection, rendered)
+            _check_function(table, connection, rendered, bind)
         elif isinstance(table.this, exp.Identifier) and not _is_cte(table):
             if connection.type == "files":
-                _read_file(table, connection, rendered)
+                _read_file(table, connection, rendered, bind)
             else:
-                _qualify(table, connection, rendered)
-    for function in bound.find_all(exp.Anonymous):
+                _qualify(table, connection, rendered, bind)
+    for function in tree.find_all(exp.Anonymous):
         # DuckDB has readers that work in any place of a query.
         if function.name.lower() in _FILE_FUNCTIONS | {"read_text", "read_blob"} and not isinstance(
             function.parent, exp.Table
         ):
             _refuse(f"{function.name}() is not allowed here", function, rendered)
-    return bound
 
 
 def retype_json(tree: exp.Query, json_columns: Mapping[str, Collection[str]]) -> exp.Query:
@@ -108,7 +117,7 @@ def _is_cte(table: exp.Table) -> bool:
     return False
 
 
-def _check_function(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+def _check_function(table: exp.Table, connection: Connection, rendered: Rendered, bind: bool) -> None:
     function = table.this
     name = (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
     if name in _TABLE_FUNCTIONS:
@@ -130,10 +139,12 @@ def _check_function(table: exp.Table, connection: Connection, rendered: Rendered
         if not (isinstance(path, exp.Literal) and path.is_string):
             _refuse(f"{name}() takes the path of a file as a string", table, rendered)
             continue
-        path.replace(exp.Literal.string(_inside(path.this, connection, path, rendered)))
+        inside = _inside(path.this, connection, path, rendered)
+        if bind:
+            path.replace(exp.Literal.string(inside))
 
 
-def _qualify(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+def _qualify(table: exp.Table, connection: Connection, rendered: Rendered, bind: bool) -> None:
     catalog, schema = table.catalog, table.db
     if not catalog and schema.lower() == connection.name.lower():
         catalog, schema = connection.name, ""
@@ -141,6 +152,8 @@ def _qualify(table: exp.Table, connection: Connection, rendered: Rendered) -> No
     if catalog and catalog.lower() not in own:
         hint = "a pipeline reads one connection: write one pipeline for each"
         _refuse(f"{catalog}.{schema}.{table.name} is not in connection {connection.name!r}", table, rendered, hint)
+    if not bind:
+        return
     table.set("catalog", exp.to_identifier(connection.name, quoted=True))
     table.set("db", exp.to_identifier(schema or default_schema(connection), quoted=True))
     table.set("this", exp.to_identifier(table.name, quoted=True))
@@ -156,7 +169,7 @@ def default_schema(connection: Connection) -> str:
     return "main"
 
 
-def _read_file(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+def _read_file(table: exp.Table, connection: Connection, rendered: Rendered, bind: bool) -> None:
     """`from 'contacts/*.parquet'` becomes the reader of that kind of file, with the path in the connection's folder."""
     written = ".".join(part for part in (table.catalog, table.db, table.name) if part)
     path = _inside(written, connection, table, rendered)
@@ -168,6 +181,8 @@ def _read_file(table: exp.Table, connection: Connection, rendered: Rendered) -> 
         raise ConfigError(
             Diagnostic("US501", f"{written!r} is not a kind of file known here", locate(rendered, table), hint)
         )
+    if not bind:
+        return
     options: list[exp.Expr] = [exp.Literal.string(path)]
     if connection.options.get("union_by_name"):
         options.append(exp.PropertyEQ(this=exp.to_identifier("union_by_name"), expression=exp.true()))
