@@ -1,13 +1,19 @@
 """Whatever a file says, lint answers with findings: no traceback, no exit code of a bug."""
 
+import json
 import shutil
+import socket
 from pathlib import Path
+from typing import NoReturn
+from xml.etree import ElementTree
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from jinja2 import Environment, TemplateSyntaxError
 
-from tests.support import Workspace
+from tests.support import Outcome, Workspace
 
 REPO = Path(__file__).parents[2]
 MODELS = sorted((REPO / "models").glob("*.sql"))
@@ -52,6 +58,25 @@ def cut(name: str, after: str) -> tuple[str, str]:
     return name, FILES[name][: FILES[name].index(after) + len(after)]
 
 
+def linted(project: Workspace, name: str, data: bytes, *args: str) -> Outcome:
+    """What lint says of the repo's own project with one file in place of its own."""
+    for path, original in FILES.items():
+        (project.root / path).write_bytes(data if path == name else original.encode())
+    outcome = project.run("lint", *args)
+    assert outcome.exit_code in {0, 1, 2}, outcome.output
+    assert "Traceback" not in outcome.output
+    return outcome
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("lint reached out")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(duckdb, "connect", refuse)
+
+
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(mutation=mutations())
 @example(mutation=cut("profiles.yml", "app:\n          type: files\n          path:"))
@@ -63,8 +88,47 @@ def cut(name: str, after: str) -> tuple[str, str]:
 @example(mutation=("models/users.sql", "\0"))
 def test_a_mutated_project_is_linted_without_a_traceback(project: Workspace, mutation: tuple[str, str]) -> None:
     name, text = mutation
-    for path, original in FILES.items():
-        (project.root / path).write_bytes((text if path == name else original).encode("utf-8", "surrogatepass"))
-    outcome = project.run("lint")
-    assert outcome.exit_code in {0, 1, 2}, outcome.output
-    assert "Traceback" not in outcome.output
+    outcome = linted(project, name, text.encode("utf-8", "surrogatepass"))
+    if name.endswith(".sql") and not is_jinja(text):
+        assert outcome.exit_code in {1, 2}
+        assert f"error: {name}" in outcome.output
+
+
+def is_jinja(text: str) -> bool:
+    """Whether Jinja itself can read a template."""
+    try:
+        Environment().parse(text)
+    except TemplateSyntaxError:
+        return False
+    return True
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(mutation=mutations(), format=st.sampled_from(["json", "sarif", "github", "gitlab", "junit"]))
+def test_formats_and_diffs_print_whatever_is_found(project: Workspace, mutation: tuple[str, str], format: str) -> None:
+    name, text = mutation
+    outcome = linted(project, name, text.encode("utf-8", "surrogatepass"), "--format", format)
+    outcome.stdout.encode("utf-8")
+    if format in {"json", "sarif", "gitlab"} and outcome.exit_code != 2:
+        json.loads(outcome.stdout)
+    if format == "junit" and outcome.exit_code != 2:
+        ElementTree.fromstring(outcome.stdout)
+    linted(project, name, text.encode("utf-8", "surrogatepass"), "--diff")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FILES if name.endswith(".sql")))
+def test_a_file_that_ends_inside_brackets_is_an_error(project: Workspace, name: str) -> None:
+    text = FILES[name]
+    brackets = [at for at, char in enumerate(text) if char in "({"]
+    for end in brackets[:: max(1, len(brackets) // 6)]:
+        outcome = linted(project, name, text[: end + 1].encode())
+        assert outcome.exit_code in {1, 2}, text[: end + 1]
+        assert "error: " in outcome.output
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"{{ config(", b"'", b"{% raw %}", b"{{ 1 // 0 }}", b"\x01d0:0\x02"])
+def test_what_is_no_such_file_at_all_is_an_error(project: Workspace, name: str, data: bytes) -> None:
+    outcome = linted(project, name, data)
+    assert outcome.exit_code in {1, 2}
+    assert "error: " in outcome.output

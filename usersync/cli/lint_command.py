@@ -67,7 +67,6 @@ def command(console: Console, /, explain: str | None, **options: Any) -> int:
 
 def _lint(console: Console, options: _Options) -> int:
     from usersync.diagnostics import NothingSelectedError
-    from usersync.lint.fix import fixed
     from usersync.lint.run import lint
     from usersync.lint.settings import read_lint_settings
 
@@ -79,6 +78,8 @@ def _lint(console: Console, options: _Options) -> int:
     if not project.models and not project.problems:
         raise NothingSelectedError("nothing to lint: there are no models")
     if options.fix or options.diff:
+        from usersync.lint.fix import fixed
+
         done = fixed(
             project, lambda texts: console.load(lenient=True, overlay=overlay | dict(texts)), settings, files, given
         )

@@ -6,22 +6,24 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from usersync.compile.conversions import conversion_exists
 from usersync.compile.cursor import bind_cursor
-from usersync.compile.handed import rows_of, setting_problems, statement
 from usersync.compile.mapping import Mapped, mapped_properties
-from usersync.compile.native import Native, exact_name, read_natively
 from usersync.compile.query import Query, check_calls, parse_query
 from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT
-from usersync.compile.tables import qualify_tables, retype_json
+from usersync.compile.tables import check_tables, qualify_tables, retype_json
 from usersync.compile.times import allowed_update_type, needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
 from usersync.project.model import Connection, Pipeline, Project, Source, SourceColumn, UserSchema
 from usersync.project.render import render_model
+
+if TYPE_CHECKING:
+    from usersync.compile.native import Native
 
 ROLES = ("user_id", "fallback_id", "updated_at", "account_ids", "account_name")
 """Settings of a pipeline that name a query column."""
@@ -89,13 +91,20 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
     """A pipeline compiled without asking any database, with all that is wrong with it."""
     if project.users is None:
         return None, []
-    problems = [*_setting_problems(model), *setting_problems(model, _connection(project, model))]
+    problems = [*_setting_problems(model), *_pushdown_problems(project, model)]
     try:
         dialect_at = model.location("dialect", length=len(model.dialect))
-        full, wrong = parse_query(render_model(project, model, incremental=False), model.dialect, dialect_at)
-        incremental, more = parse_query(render_model(project, model, incremental=True), model.dialect, dialect_at)
-        problems += [*wrong, *(p for p in more if p not in wrong)]
-        _reachable(project, model, full, incremental)
+        rendered = [render_model(project, model, incremental=incremental) for incremental in (False, True)]
+        full, wrong = parse_query(rendered[0], model.dialect, dialect_at)
+        problems += wrong
+        same = rendered[1].sql == rendered[0].sql and not wrong
+        if same:
+            # Written in other places it may be, so that each has its own.
+            incremental = replace(full, rendered=rendered[1])
+        else:
+            incremental, more = parse_query(rendered[1], model.dialect, dialect_at)
+            problems += [problem for problem in more if problem not in wrong]
+        _reachable(project, model, *([full] if same else [full, incremental]))
     except ConfigError as error:
         return None, [*problems, *error.diagnostics]
     if model.incremental and not incremental.placeholders:
@@ -118,7 +127,15 @@ def _reachable(project: Project, model: Pipeline, *queries: Query) -> None:
     for query in queries:
         check_calls(query, model.dialect if model.pushdown else DIALECT)
         if connection and not model.pushdown:
-            qualify_tables(query.tree, connection, query.rendered)
+            check_tables(query.tree, connection, query.rendered)
+
+
+def _pushdown_problems(project: Project, model: Pipeline) -> list[Diagnostic]:
+    if model.pushdown is None:
+        return []
+    from usersync.compile.handed import setting_problems
+
+    return setting_problems(model, _connection(project, model))
 
 
 def _connection(project: Project, model: Pipeline) -> Connection | None:
@@ -243,8 +260,12 @@ def extraction(
     compiled: Compiled, source: Source, cursor: exp.Expr | None, *, incremental: bool
 ) -> tuple[str, Mapping[str, SourceType]]:
     """The SELECT of `extraction_sql`, and the types of the columns that come as exact text."""
+    from usersync.compile.native import read_natively
+
     query = compiled.incremental if incremental else compiled.full
     if compiled.model.pushdown:
+        from usersync.compile.handed import rows_of, statement
+
         wanted = compiled.used_columns if compiled.columns else None
         return rows_of(
             compiled.model, source, statement(query, compiled.model, source, cursor), compiled.results, wanted
@@ -259,6 +280,8 @@ def extraction(
 
 
 def _read_columns(native: Native, used: Sequence[str] | None) -> list[exp.Expr]:
+    from usersync.compile.native import exact_name
+
     texts = {
         name.lower(): exp.alias_(exp.column(exact_name(name), quoted=True), name, quoted=True) for name in native.exact
     }

@@ -49,17 +49,26 @@ def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) 
         ConfigError: a table, file or table function out of the connection's reach (US501), or an unknown file type.
     """
     bound = tree.copy()
-    for table in list(bound.find_all(exp.Table)):
+    _walk(bound, connection, rendered, bind=True)
+    return bound
+
+
+def check_tables(tree: exp.Query, connection: Connection, rendered: Rendered) -> None:
+    """Raises what `qualify_tables` would, and spares its copy: the query stays as it is."""
+    _walk(tree, connection, rendered, bind=False)
+
+
+def _walk(tree: exp.Query, connection: Connection, rendered: Rendered, *, bind: bool) -> None:
+    for table in list(tree.find_all(exp.Table)):
         if isinstance(table.this, exp.Func | exp.Anonymous):
-            _check_function(table, connection, rendered)
+            _check_function(table, connection, rendered, bind)
         elif not isinstance(table.this, exp.Identifier):
             _refuse(f"{table.sql(dialect=DIALECT)} is no table", table, rendered)
         elif not is_cte(table):
             if connection.type == "files":
-                _read_file(table, connection, rendered)
+                _read_file(table, connection, rendered, bind)
             else:
-                _qualify(table, connection, rendered)
-    return bound
+                _qualify(table, connection, rendered, bind)
 
 
 def retype_json(tree: exp.Query, json_columns: Mapping[str, Collection[str]]) -> exp.Query:
@@ -108,7 +117,7 @@ def is_cte(table: exp.Table) -> bool:
     return False
 
 
-def _check_function(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+def _check_function(table: exp.Table, connection: Connection, rendered: Rendered, bind: bool) -> None:
     function = table.this
     name = reader_name(function)
     if name in _TABLE_FUNCTIONS:
@@ -129,8 +138,11 @@ def _check_function(table: exp.Table, connection: Connection, rendered: Rendered
         if not (isinstance(path, exp.Literal) and path.is_string):
             _refuse(f"{name}() takes the path of a file as a string", table, rendered)
             continue
-        path.replace(exp.Literal.string(_inside(path.this, connection, path, rendered)))
-    if connection.options.get("union_by_name") and not any(option(function, n) for n in ("union_by_name", "columns")):
+        inside = _inside(path.this, connection, path, rendered)
+        if bind:
+            path.replace(exp.Literal.string(inside))
+    named = any(option(function, name) for name in ("union_by_name", "columns"))
+    if bind and connection.options.get("union_by_name") and not named:
         function.replace(with_option(function, "union_by_name", exp.true()))
 
 
@@ -194,7 +206,7 @@ def _writing_option(function: exp.Expr) -> str | None:
     return next((name for name in options if name == "store_rejects" or name.startswith("rejects_")), None)
 
 
-def _qualify(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+def _qualify(table: exp.Table, connection: Connection, rendered: Rendered, bind: bool) -> None:
     catalog, schema = table.catalog, table.db
     if not catalog and schema.lower() == connection.name.lower():
         catalog, schema = connection.name, ""
@@ -202,6 +214,8 @@ def _qualify(table: exp.Table, connection: Connection, rendered: Rendered) -> No
     if catalog and catalog.lower() not in own:
         hint = "a pipeline reads one connection: write one pipeline for each"
         _refuse(f"{catalog}.{schema}.{table.name} is not in connection {connection.name!r}", table, rendered, hint)
+    if not bind:
+        return
     table.set("catalog", exp.to_identifier(connection.name, quoted=True))
     table.set("db", exp.to_identifier(schema or default_schema(connection), quoted=True))
     table.set("this", exp.to_identifier(table.name, quoted=True))
@@ -217,7 +231,7 @@ def default_schema(connection: Connection) -> str:
     return "main"
 
 
-def _read_file(table: exp.Table, connection: Connection, rendered: Rendered) -> None:
+def _read_file(table: exp.Table, connection: Connection, rendered: Rendered, bind: bool) -> None:
     """`from 'contacts/*.parquet'` becomes the reader of that kind of file, with the path in the connection's folder."""
     written = ".".join(part for part in (table.catalog, table.db, table.name) if part)
     path = _inside(written, connection, table, rendered)
@@ -229,6 +243,8 @@ def _read_file(table: exp.Table, connection: Connection, rendered: Rendered) -> 
         raise ConfigError(
             Diagnostic("US501", f"{written!r} is not a kind of file known here", locate(rendered, table), hint)
         )
+    if not bind:
+        return
     options: list[exp.Expr] = [exp.Literal.string(path)]
     if suffix != pure.suffix and pure.suffix.lower() in _LONG:
         options.append(_equals("compression", exp.Literal.string(_LONG[pure.suffix.lower()])))

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from sqlglot.dialects.dialect import Dialect
 
@@ -129,6 +130,7 @@ _TAG = (
 )
 
 
+@cache
 def _lexer(backslash: bool) -> re.Pattern[str]:
     """Comments, tags and strings of a template, each as a whole: comments inside strings are none."""
     escaped = r"\\.|" if backslash else ""
@@ -141,9 +143,6 @@ def _lexer(backslash: bool) -> re.Pattern[str]:
     )
 
 
-_LEXERS = {backslash: _lexer(backslash) for backslash in (False, True)}
-
-
 def comments(file: SourceFile, dialect: str = "duckdb") -> tuple[Noqa, ...]:
     """Every comment of a file that silences findings, in order.
 
@@ -153,7 +152,7 @@ def comments(file: SourceFile, dialect: str = "duckdb") -> tuple[Noqa, ...]:
     """
     if "noqa" not in file.text.lower():
         return ()
-    return tuple(_comments(file, _LEXERS[_escapes(dialect)]))
+    return tuple(_comments(file, _lexer(_escapes(dialect))))
 
 
 def _escapes(dialect: str) -> bool:

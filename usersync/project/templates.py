@@ -11,7 +11,8 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import CodeType
 from typing import Any
 
 from jinja2 import (
@@ -119,30 +120,50 @@ class Rendered:
         return (begins, begins + end - start) if uses == [segment] and same else None
 
 
+@lru_cache(maxsize=4096)
 def parse(file: SourceFile) -> nodes.Template:
-    """Jinja's syntax tree of a template, with offsets as line numbers.
+    """Jinja's syntax tree of a template, with offsets as line numbers. It is shared: look, but do not change it.
 
     Raises:
         ConfigError: the template is not valid Jinja (US001).
     """
+    return _parsed(file)
+
+
+def _parsed(file: SourceFile) -> nodes.Template:
     try:
         tree = ENVIRONMENT.parse(file.text, file.path, file.path)
-        _start(tree)
+        calls: list[nodes.Node] = []
+        _start(tree, calls)
     except TemplateSyntaxError as error:
         where = file.location(error.lineno)
         message = re.sub(r" at \d+$", "", error.message or "syntax error")
         raise ConfigError(Diagnostic("US001", f"template: {message}", where)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US001", "template: nested too deeply", file.location(0))) from None
-    for call in tree.find_all((nodes.Call, nodes.Filter, nodes.Test)):
+    for call in calls:
         _no_key_twice(file, getattr(call, "kwargs", ()))
     return tree
 
 
-def _start(node: nodes.Node) -> int:
-    """Gives every expression the offset of its first character: Jinja has that of an operator, bracket or dot."""
+@lru_cache(maxsize=256)
+def _code(file: SourceFile, marks: int | None) -> CodeType:
+    """A template compiled; with marks of the file's number in all that it writes."""
+    tree = parse(file) if marks is None else _Marker(marks).visit(_parsed(file))
+    return ENVIRONMENT.compile(tree, file.path, file.path)
+
+
+def _start(node: nodes.Node, calls: list[nodes.Node]) -> int:
+    """Gives every expression the offset of its first character: Jinja has that of an operator, bracket or dot.
+
+    Calls, filters and tests are collected in the same walk.
+    """
+    if isinstance(node, nodes.Call | nodes.Filter | nodes.Test):
+        calls.append(node)
     # An operand of a comparison has no place of its own, only what it holds.
-    places = [node.lineno, *map(_start, node.iter_child_nodes())]
+    places = [_start(child, calls) for child in node.iter_child_nodes()]
+    if node.lineno is not None:
+        places.append(node.lineno)
     first = min((place for place in places if place is not None), default=0)
     if node.lineno is None or isinstance(node, nodes.Expr):
         node.lineno = first
@@ -259,11 +280,9 @@ class _Renderer:
         self.context = {name: self._macro(name) for name in library.owners} | dict(context)
 
     def template(self, file: SourceFile) -> Template:
-        tree = parse(file)
         if self.traced:
             self.files.append(file)
-            tree = _Marker(len(self.files) - 1).visit(tree)
-        code = ENVIRONMENT.compile(tree, file.path, file.path)
+        code = _code(file, len(self.files) - 1 if self.traced else None)
         return Template.from_code(ENVIRONMENT, code, ENVIRONMENT.make_globals(None))
 
     def _macro(self, name: str) -> Callable[..., str]:
