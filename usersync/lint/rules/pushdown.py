@@ -118,8 +118,8 @@ def _linked(select: exp.Select, alias: str) -> bool:
     """Whether the WHERE compares columns of the joined table with another's; in doubt it does."""
     where = select.args.get("where")
     for node in where.find_all(exp.Predicate) if where else ():
-        tables = {column.table.lower() for column in node.find_all(exp.Column)}
-        many = len(list(node.find_all(exp.Column))) > 1
-        if many and (len(tables) > 1 or tables == {""}) and (alias in tables or "" in tables):
+        columns = [column for column in node.find_all(exp.Column) if not is_placeholder(column)]
+        tables = {column.table.lower() for column in columns}
+        if len(columns) > 1 and (len(tables) > 1 or tables == {""}) and (alias in tables or "" in tables):
             return True
     return False
