@@ -88,3 +88,21 @@ def test_a_finding_in_a_view_stands_where_the_view_is_used(project: Workspace) -
     text, expected = marked(f"{CONFIG}) }}}}\nselect id, name, updated_at from {{{{ »ref('v') }}}} as v")
     project.write("models/m.sql", text + " where updated_at >= ${updated_at}")
     assert [place(f.location) for f in project.findings() if f.code == "US503"] == [expected]
+
+
+UNUSED = [
+    ("US002", "select id from »where x"),
+    ("US003", "select {{ »nope }} as id from t"),
+    ("US004", "select id from {{ »ref('nope') }}"),
+    ("US005", "select id from {{ »ref('v') }}"),
+    ("US501", "»delete from t"),
+]
+
+
+@pytest.mark.parametrize(("code", "query"), UNUSED)
+def test_a_broken_view_is_found_though_nothing_uses_it(project: Workspace, code: str, query: str) -> None:
+    text, expected = marked("{{ config(kind = 'view') }}\n" + query)
+    project.write("models/v.sql", text)
+    project.write("models/m.sql", f"{CONFIG}) }}}}\nselect id, name, updated_at{FILTER}")
+    found = [f for f in project.errors() if f.location and f.location.file == "models/v.sql"]
+    assert [(f.code, place(f.location)) for f in found] == [(code, expected)]
