@@ -309,3 +309,18 @@ def test_a_file_that_is_cut_off_anywhere_raises_nothing(project: Workspace) -> N
     for end in range(0, len(RECORDED), 7):
         project.write("models/sources/crm.sql", RECORDED[:end])
         assert all(finding.code.startswith("US") for finding in lint(loaded))
+
+
+@pytest.mark.parametrize(
+    "kind", ["nonsense words", "struct(", "timeas stamp with time zone", "varchar ", "[]", "'", "list"]
+)
+def test_a_type_that_nobody_knows_says_nothing(project: Workspace, kind: str) -> None:
+    connections: list[dict[str, object]] = [
+        {"type": "duckdb", "path": "a.db"},
+        {"type": "mysql", "database": "a"},
+        {"type": "sqlite", "path": "a.db"},
+    ]
+    for connection in connections:
+        project.profile({"crm": connection})
+        project.write("models/sources/crm.sql", f"create table customers (id bigint not null, email {kind});")
+        assert found(project, "US204", "select id, email from customers", mapping={"active": "email"}) == []

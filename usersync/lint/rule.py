@@ -33,6 +33,16 @@ class Checked:
         return read_sources(self.project)
 
     @cached_property
+    def unused_views(self) -> Mapping[str, tuple[Diagnostic, ...]]:
+        """What keeps the views from being read that no model uses, by code: the others are read with those models."""
+        from usersync.lint.queries import unused_view_problems
+
+        found: dict[str, list[Diagnostic]] = {}
+        for problem in unused_view_problems(self.project):
+            found.setdefault(problem.code, []).append(problem)
+        return {code: tuple(problems) for code, problems in found.items()}
+
+    @cached_property
     def known(self) -> Mapping[str, tuple[Diagnostic, ...]]:
         """What compiling finds with the columns and types of recorded sources, by code."""
         from usersync.lint.sources import known_problems

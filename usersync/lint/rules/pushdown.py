@@ -88,7 +88,7 @@ def cross_join(checked: Checked) -> Iterator[Diagnostic]:
 
 
 def _is_cross(join: exp.Join, ctes: dict[str, exp.Expr]) -> bool:
-    if join.args.get("on") or join.args.get("using") or join.method or join.side:
+    if not _always(join.args.get("on")) or join.args.get("using") or join.method or join.side:
         return False
     if join.kind.upper() not in {"", "CROSS", "INNER"}:
         return False
@@ -96,6 +96,11 @@ def _is_cross(join: exp.Join, ctes: dict[str, exp.Expr]) -> bool:
     if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
         return not _one_row(ctes.get(node.name.lower()) if not node.args.get("db") else None)
     return isinstance(node, exp.Subquery) and not _one_row(node.unnest()) and not _correlated(node)
+
+
+def _always(condition: exp.Expr | None) -> bool:
+    """Whether a join's condition leaves nothing out: there is none, or it speaks of no column."""
+    return condition is None or not condition.find(exp.Column, exp.Subquery)
 
 
 def _one_row(query: exp.Expr | None) -> bool:
@@ -118,8 +123,8 @@ def _linked(select: exp.Select, alias: str) -> bool:
     """Whether the WHERE compares columns of the joined table with another's; in doubt it does."""
     where = select.args.get("where")
     for node in where.find_all(exp.Predicate) if where else ():
-        tables = {column.table.lower() for column in node.find_all(exp.Column)}
-        many = len(list(node.find_all(exp.Column))) > 1
-        if many and (len(tables) > 1 or tables == {""}) and (alias in tables or "" in tables):
+        columns = [column for column in node.find_all(exp.Column) if not is_placeholder(column)]
+        tables = {column.table.lower() for column in columns}
+        if len(columns) > 1 and (len(tables) > 1 or tables == {""}) and (alias in tables or "" in tables):
             return True
     return False

@@ -27,7 +27,7 @@ def not_read_only(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `delete from customers returning id`
     Good: `select id from customers`
     """
-    return checked.found.get("US501", ())
+    return (*checked.found.get("US501", ()), *checked.unused_views.get("US501", ()))
 
 
 @rule("US502", "select-star", Level.WARNING)
