@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from usersync.compile.conversions import conversion_exists
 from usersync.compile.cursor import bind_cursor
+from usersync.compile.foreign import check_translation
 from usersync.compile.handed import check_calls, rows_of, setting_problems, statement
 from usersync.compile.mapping import Mapped, mapped_properties
 from usersync.compile.native import Native, exact_name, read_natively
@@ -118,7 +119,9 @@ def _reachable(project: Project, model: Pipeline, *queries: Query) -> None:
     for query in queries:
         if model.pushdown:
             check_calls(query, model.dialect)
-        elif connection:
+            continue
+        check_translation(query, model.dialect)
+        if connection:
             qualify_tables(query.tree, connection, query.rendered)
 
 
