@@ -219,3 +219,37 @@ def test_compile_without_the_server(workspace: Workspace, kind: str) -> None:
     workspace.model("p", query, connection="it", user_id="id", updated_at_format="ISO8601", **config)
     outcome = workspace.run("compile", "p", "--stdout", "--offline")
     assert (outcome.exit_code, "ts >= ''2000-01-01T00:00:00Z''" in outcome.stdout) == (0, True), outcome.output
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select id, name from people where name = 'City99'",
+        "select id, name from people where lower(p.name) in ('city99')".replace("people", "people as p"),
+        "select id, name from people where name like 'City99%'",
+        "select id, name from people where name regexp 'c'",
+        "select min(id) as id, name from people group by name",
+        "select distinct id, name from people",
+        "select id, name from people order by name limit 1",
+        "select count(distinct name) as id, 'x' as name from people",
+    ],
+)
+def test_mysqls_comparisons_are_not_made_by_duckdb(workspace: Workspace, mysql: Database, query: str) -> None:
+    store = Store("mysql", workspace.root, mysql)
+    store.fill("people", "id bigint, name varchar(99), code varchar(9) collate utf8mb4_bin", [])
+    one_pipeline(workspace, store, "name text", query, dialect="mysql")
+    [error] = pipeline_of(workspace.build(expect=1), "p")["errors"]
+    assert "'name' compares by utf8mb4_general_ci in MySQL, by its bytes in DuckDB" in error["message"]
+    assert "pushdown = 'native'" in error["hint"]
+
+
+@pytest.mark.mysql
+def test_what_compares_alike_may_be_mysqls(workspace: Workspace, mysql: Database) -> None:
+    store = Store("mysql", workspace.root, mysql)
+    columns = "id bigint, name varchar(99), code varchar(9) collate utf8mb4_bin"
+    store.fill("people", columns, [(1, "Ann", "a"), (2, "Bob", "A")])
+    query = "select id, ifnull(upper(name), '') as name from people where code = 'a' and id in (1, 2)"
+    one_pipeline(workspace, store, "name text", query, dialect="mysql")
+    workspace.build()
+    assert workspace.rows("select name from users") == [("ANN",)]

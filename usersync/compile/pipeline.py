@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from usersync.compile.conversions import conversion_exists
 from usersync.compile.cursor import bind_cursor
+from usersync.compile.foreign import check_translation
 from usersync.compile.mapping import Mapped, mapped_properties
 from usersync.compile.query import Query, check_calls, parse_query
 from usersync.compile.source_types import Family, SourceType, source_type
@@ -126,7 +127,10 @@ def _reachable(project: Project, model: Pipeline, *queries: Query) -> None:
     connection = _connection(project, model)
     for query in queries:
         check_calls(query, model.dialect if model.pushdown else DIALECT)
-        if connection and not model.pushdown:
+        if model.pushdown:
+            continue
+        check_translation(query, model.dialect)
+        if connection:
             check_tables(query.tree, connection, query.rendered)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import duckdb
 from sqlglot import exp
 
+from usersync.compile.foreign import check_texts
 from usersync.compile.mapping import Mapped, bare_column, computed
 from usersync.compile.pipeline import Compiled, conversion_problems, extraction, type_problems
 from usersync.compile.source_types import SourceType, source_type
@@ -49,6 +50,9 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
     """
     check_files(engine, compiled, source)
     source = _with_schemas(engine, compiled, source)
+    if compiled.model.pushdown is None:
+        for query in (compiled.full, compiled.incremental):
+            check_texts(query, compiled.model.dialect, source)
     compiled = _with_results(engine, compiled, source)
     described = describe_columns(engine, compiled, source)
     compiled, problems = compiled.with_columns(list(described))
