@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import duckdb
@@ -47,9 +48,18 @@ def _mysql_column(
 
 
 def _ask(engine: duckdb.DuckDBPyConnection, connection: Connection, name: str) -> list[tuple[Any, ...]]:
-    """Rows of a statement in the server's own SQL; none where the server does not know what is asked for."""
+    """Rows of a statement in the server's own SQL; none where the server does not know what is asked for.
+
+    Raises:
+        duckdb.Error: the server does not answer.
+    """
     sql = template("usersync.sources", name)
     try:
         return engine.execute(f"from {connection.type}_query({literal(connection.name)}, {literal(sql)})").fetchall()
-    except duckdb.Error:
-        return []
+    except duckdb.Error as error:
+        if _UNKNOWN.search(str(error)):
+            return []
+        raise
+
+
+_UNKNOWN = re.compile(r"does not exist|doesn't exist|unknown (table|column|database)|denied|syntax", re.IGNORECASE)
