@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import duckdb
 import sqlglot
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from usersync.build.extract import raw_table
+from usersync.build.read import heard
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import UNKNOWN, Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
@@ -43,7 +45,7 @@ def compiled_sql(
         raise ConfigError("there is no profiles.yml")
     connections = {stem: project.profile.connections[c.model.connection] for stem, c in compiled.items()}
     with engine_for(project.root) as engine:
-        sources = {} if offline else _attached(engine, connections.values())
+        sources = {} if offline else heard(engine, partial(_attached, engine, connections.values()))
         for stem, pipeline in compiled.items():
             found, problem = _inspected(engine, pipeline, connections[stem], sources)
             yield stem, _text(engine, found, dialect), problem
@@ -60,7 +62,7 @@ def _inspected(
         try:
             if isinstance(source, SourceError):
                 raise source
-            return inspect(engine, compiled, source), None
+            return heard(engine, partial(inspect, engine, compiled, source)), None
         except SourceError as error:
             hint = "types are taken for text where they matter"
             problem = replace(error.diagnostics[0], level=Level.WARNING, hint=hint)

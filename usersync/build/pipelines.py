@@ -13,7 +13,7 @@ import duckdb
 from usersync.build.extract import Staged, State, extract
 from usersync.build.history import last_runs, last_states
 from usersync.build.merge import MergeCounts, add_orphans, drop_pipeline, merge_pipeline, start_merge
-from usersync.build.read import attach_all, run_all
+from usersync.build.read import attach_all, detach_all, run_all
 from usersync.build.results import Event, Listener, Outcome, PipelineResult
 from usersync.build.schedule import is_due
 from usersync.compile.pipeline import Compiled
@@ -91,9 +91,9 @@ class Pipelines:
 
     def read(self) -> dict[str, Staged]:
         """Reads all pipelines into the stage; failures are kept as results."""
+        states = last_states(self.engine)
         used = dict.fromkeys(compiled.model.connection for compiled in self.compiled.values())
         sources = attach_all(self.engine, [self.profile.connections[name] for name in used], self.options.threads)
-        states = last_states(self.engine)
         readers = {
             stem: partial(self._read_one, sources[compiled.model.connection], compiled, states.get(stem, State()))
             for stem, compiled in self.compiled.items()
@@ -107,6 +107,8 @@ class Pipelines:
                 self._take(stem, found)
             if self.options.fail_fast and self.failed:
                 break
+        else:
+            detach_all(self.engine, sources.values())
         for stem in self.compiled.keys() - self.results.keys():
             self.results[stem] = _result(self.compiled[stem], Outcome.SKIPPED)
         return {stem: staged[stem] for stem in self.compiled if stem in staged}

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from usersync.build.extract import mapping_error, raw_table
+from usersync.build.read import heard
 from usersync.compile.pipeline import Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
 from usersync.compile.sql import ident
@@ -41,9 +42,13 @@ def preview(
         SourceError: the source cannot be read.
         ConfigError: the query or mapping does not fit what the source has.
     """
-    source = attach(engine, connection)
-    seal(engine, [connection])
-    return misfits_as_text(engine, source, lambda given: _preview(engine, compiled, given, limit, now))
+
+    def shown() -> Preview:
+        source = attach(engine, connection)
+        seal(engine, [connection])
+        return misfits_as_text(engine, source, lambda given: _preview(engine, compiled, given, limit, now))
+
+    return heard(engine, shown)
 
 
 def _preview(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source, limit: int, now: str) -> Preview:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
 import duckdb
 
+from usersync.compile.sql import ident
 from usersync.diagnostics import SourceError, UsersyncError
 from usersync.project.model import Connection, Source
 from usersync.sources.attach import attach
@@ -45,6 +47,18 @@ def run_all(
     pool.shutdown(wait=True)
 
 
+def heard(engine: duckdb.DuckDBPyConnection, job: Callable[[], T]) -> T:
+    """What a job gives that may wait on a source: in a thread, so that Ctrl-C is heard meanwhile.
+
+    Raises:
+        UsersyncError: the job's own.
+    """
+    [(_, found)] = run_all(engine, {"": job}, 1)
+    if isinstance(found, UsersyncError):
+        raise found
+    return found
+
+
 def attach_all(
     engine: duckdb.DuckDBPyConnection, connections: Iterable[Connection], threads: int
 ) -> dict[str, Source | UsersyncError]:
@@ -54,6 +68,14 @@ def attach_all(
     found = dict(run_all(engine, jobs, threads))
     seal(engine, wanted.values())
     return found
+
+
+def detach_all(engine: duckdb.DuckDBPyConnection, sources: Iterable[Source | UsersyncError]) -> None:
+    """Lets go of the sources that have been read: DuckDB would ask them again wherever it looks for a table."""
+    for source in sources:
+        if isinstance(source, Source) and source.connection.type != "files":
+            with suppress(duckdb.Error):  # a server that is gone cannot be told
+                engine.execute(f"detach {ident(source.connection.name)}")
 
 
 def _attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:

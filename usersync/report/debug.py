@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from usersync.build.read import heard
 from usersync.diagnostics import UsersyncError
 from usersync.project.model import Connection, Profile, Project
 from usersync.sources.attach import attach
@@ -25,7 +26,7 @@ def check_connection(project: Project, connection: Connection) -> UsersyncError 
     """Why a connection cannot be attached; None when it can."""
     try:
         with engine_for(project.root) as engine:
-            attach(engine, connection)
+            heard(engine, lambda: attach(engine, connection))
     except UsersyncError as error:
         return error
     return None

@@ -169,12 +169,20 @@ def describe(connection: Connection) -> str:
     return f"{connection.type} at {options.get('host', 'localhost')}{port}/{options['database']}"
 
 
+_GONE = "the server went away: nothing of this pipeline was written, build again when it is back"
+_TOO_LONG = "`statement_timeout` in profiles.yml allows more; or something there holds a lock on the table"
 _HINTS = (
     ("may read no file", "only a connection of type files reads files, and only those of its folder"),
     ("unknown database", "check the database in profiles.yml"),
     ("can't connect", "is the server running, and are host and port in profiles.yml right?"),
     ("refused", "is the server running, and are host and port in profiles.yml right?"),
     ("timeout expired", "is the host in profiles.yml right, and open to this machine?"),
+    ("server closed the connection", _GONE),
+    ("lost connection", _GONE),
+    ("gone away", _GONE),
+    ("terminating connection", _GONE),
+    ("statement timeout", _TOO_LONG),
+    ("max_statement_time", _TOO_LONG),
     ("password", "check user and password in profiles.yml"),
     ("access denied", "check user and password in profiles.yml"),
     ("could not translate host", "check the host in profiles.yml"),

@@ -36,9 +36,8 @@ def read_tables(
             return _grouped((row[:2], postgres_column(*row[2:])) for row in rows)
         case "mysql":
             names = schemas or [default_schema(connection)]
-            listed = ", ".join(exp.Literal.string(name).sql(dialect="mysql") for name in sorted(names))
-            json = _json_columns(engine, connection, listed)
-            rows = _ask(engine, connection, "columns_mysql", schemas=listed)
+            json = json_columns(engine, connection, names)
+            rows = _ask(engine, connection, "columns_mysql", schemas=_listed(names))
             return _grouped((row[:2], _mysql_column(*row[2:], json=row[:3] in json)) for row in rows)
     return {}
 
@@ -65,13 +64,28 @@ _MARIADB = re.compile(r"(\d+)\.(\d+)\.(\d+).*mariadb", re.IGNORECASE)
 _CHECKS_SINCE = (10, 3, 10)
 
 
-def _json_columns(engine: duckdb.DuckDBPyConnection, connection: Connection, schemas: str) -> set[tuple[Any, ...]]:
-    """Schema, table and column of what MariaDB calls json; MySQL has a type for it."""
+def json_columns(
+    engine: duckdb.DuckDBPyConnection, connection: Connection, schemas: Collection[str]
+) -> set[tuple[Any, ...]]:
+    """Schema, table and column of what MariaDB calls json, and stores as text; MySQL has a type for it.
+
+    Args:
+        engine: The DuckDB instance.
+        connection: The connection, of type `mysql`.
+        schemas: The databases to look at.
+
+    Raises:
+        duckdb.Error: the server does not say.
+    """
     [(version,)] = _ask(engine, connection, "version")
     found = _MARIADB.match(str(version))
     if found is None or tuple(map(int, found.groups())) < _CHECKS_SINCE:
         return set()
-    return {row[:3] for row in _ask(engine, connection, "json_columns_mariadb", schemas=schemas)}
+    return {row[:3] for row in _ask(engine, connection, "json_columns_mariadb", schemas=_listed(schemas))}
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(exp.Literal.string(name).sql(dialect="mysql") for name in sorted(names))
 
 
 def _grouped(pairs: Any) -> Tables:

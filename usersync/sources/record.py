@@ -16,6 +16,7 @@ from usersync.diagnostics import Diagnostic, SourceError, did_you_mean
 from usersync.project.model import Connection
 from usersync.project.recorded import IMPORTED, RecordedColumn, RecordedTable, recorded_sql
 from usersync.sources.attach import attach, source_error
+from usersync.sources.catalog import json_columns
 
 Tables = Mapping[tuple[str, str], RecordedTable]
 """By schema and name, in lower case."""
@@ -55,8 +56,11 @@ def _named(known: Tables, connection: Connection, query: Query, table: exp.Table
 def _catalog(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Tables:
     default = default_schema(connection).lower()
     found: dict[tuple[str, str], RecordedTable] = {}
-    json = _json_columns(engine, connection)
-    for schema, name, column, kind, nullable in _ask(engine, connection, "record"):
+    columns = _ask(engine, connection, "record")
+    json = (
+        json_columns(engine, connection, {row[0] for row in columns}) if connection.type == "mysql" and columns else ()
+    )
+    for schema, name, column, kind, nullable in columns:
         key = ("" if schema.lower() == default else schema.lower(), name.lower())
         table = found.get(key) or RecordedTable("" if schema.lower() == default else schema, name, ())
         written = "json" if (schema, name, column) in json else kind
@@ -66,9 +70,9 @@ def _catalog(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Table
     for schema, name, index, primary, column in _ask(engine, connection, "record_indexes"):
         key = ("" if schema.lower() == default else schema.lower(), name.lower())
         keys.setdefault((key, index, bool(primary)), []).append(column)
-    for (key, _, primary), columns in keys.items():
-        if key in found and None not in columns:
-            found[key] = _indexed(found[key], tuple(columns), primary=primary)
+    for (key, _, primary), indexed in keys.items():
+        if key in found and None not in indexed:
+            found[key] = _indexed(found[key], tuple(indexed), primary=primary)
     return found
 
 
@@ -77,16 +81,6 @@ def _indexed(table: RecordedTable, columns: tuple[str, ...], *, primary: bool) -
         return replace(table, indexes=tuple(sorted({*table.indexes, columns})))
     strict = tuple(replace(c, nullable=c.nullable and c.name not in columns) for c in table.columns)
     return replace(table, key=columns, columns=strict)
-
-
-def _json_columns(engine: duckdb.DuckDBPyConnection, connection: Connection) -> set[tuple[Any, ...]]:
-    """MariaDB's json, which it spells as text."""
-    if connection.type != "mysql":
-        return set()
-    try:
-        return set(_rows(engine, connection, "json_columns_mariadb"))
-    except duckdb.Error:
-        return set()
 
 
 def _ask(engine: duckdb.DuckDBPyConnection, connection: Connection, what: str) -> list[tuple[Any, ...]]:

@@ -1,0 +1,85 @@
+"""A relay before a database server that can be cut or made to hang, by hand or after so many bytes of answers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from tests.servers import Database
+
+
+@dataclass
+class Relay:
+    """A relay that still works, until it is told otherwise."""
+
+    database: Database
+    """The same database, by way of the relay."""
+    allowance: int | None = None
+    """How many bytes of answers pass from now on; None for any number."""
+    hangs: bool = False
+    """What it does then: stop passing bytes on, or else cut the connections and take no more."""
+    done: threading.Event = field(default_factory=threading.Event)
+    """Set when it stopped passing bytes on."""
+    _open: list[socket.socket] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stop_after(self, size: int, *, hang: bool = False) -> None:
+        """Sets when to stop, and how."""
+        self.hangs, self.allowance = hang, size
+
+    def cut(self) -> None:
+        """Cuts all connections, and takes no more."""
+        self.done.set()
+        with self._lock:
+            for end in self._open:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        """Works again."""
+        self.allowance = None
+        self.done.clear()
+
+    def serve(self, listener: socket.socket, server: Database) -> None:
+        """Takes connections until the listener is closed."""
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                if self.done.is_set():
+                    client.close()
+                    continue
+                target = socket.create_connection((server.host, server.port))
+                with self._lock:
+                    self._open += [client, target]
+                threading.Thread(target=self._pump, args=(client, target, False), daemon=True).start()
+                threading.Thread(target=self._pump, args=(target, client, True), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
+        with suppress(OSError), source, target:
+            while data := source.recv(16384):
+                if answers and not self._passes(len(data)):
+                    if self.hangs:
+                        self.done.set()
+                        threading.Event().wait()
+                    self.cut()
+                    return
+                target.sendall(data)
+
+    def _passes(self, size: int) -> bool:
+        if self.allowance is None:
+            return True
+        self.allowance -= size
+        return self.allowance >= 0
+
+
+@contextmanager
+def relayed(server: Database) -> Iterator[Relay]:
+    """A relay before a database, for as long as the block lasts."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        relay = Relay(replace(server, host="127.0.0.1", port=listener.getsockname()[1]))
+        threading.Thread(target=relay.serve, args=(listener, server), daemon=True).start()
+        yield relay
+        relay.cut()
