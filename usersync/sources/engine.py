@@ -69,10 +69,11 @@ def seal(engine: duckdb.DuckDBPyConnection, connections: Iterable[Connection]) -
 
     Args:
         engine: With everything attached; databases in memory can still be.
-        connections: Those that are read; the folders of files among them stay open.
+        connections: Those that are read; the folders and addresses of files among them stay open.
     """
-    folders = [str(folder(c)) for c in connections if c.type == "files"]
-    engine.execute(f"set global allowed_directories = {literal(folders)}")
+    files = [c for c in connections if c.type == "files"]
+    open_to = [str(folder(c)) for c in files] + [url for c in files for url in c.options.get("urls", ())]
+    engine.execute(f"set global allowed_directories = {literal(open_to)}")
     engine.execute("set global enable_external_access = false")
 
 

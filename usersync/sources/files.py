@@ -32,7 +32,11 @@ def check_files(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: S
     for query in queries.values():
         for call, where in _calls(query, source):
             paths = files_read(call)
-            files = [file for path in paths for file in _matching(engine, path)]
+            try:
+                files = [file for path in paths for file in _matching(engine, path)]
+            except duckdb.PermissionException:
+                # The engine is closed to all that is not in the folder: only a link leads there.
+                raise _leads_out(paths[0], source, where) from None
             _check_links(files, source, where)
             _check_columns(engine, call, files, source, where)
 
@@ -57,8 +61,12 @@ def _check_links(files: list[str], source: Source, where: Location) -> None:
     root = (source.connection.root / str(source.connection.options["path"])).resolve()
     for file in files:
         if not is_url(file) and not Path(file).resolve().is_relative_to(root):
-            message = f"{Path(file).name!r} is a link that leads out of connection {source.connection.name!r}"
-            raise ConfigError(Diagnostic("US501", message, where))
+            raise _leads_out(file, source, where)
+
+
+def _leads_out(file: str, source: Source, where: Location) -> ConfigError:
+    message = f"{Path(file).name!r} is behind a link that leads out of connection {source.connection.name!r}"
+    return ConfigError(Diagnostic("US501", message, where))
 
 
 def _check_columns(
