@@ -81,9 +81,13 @@ class Workspace:
         """The project as read."""
         return load_project(Settings(self.root))
 
+    def findings(self) -> list[Diagnostic]:
+        """What lint finds."""
+        return lint(self.load())
+
     def errors(self) -> list[Diagnostic]:
         """What lint finds, warnings and mere notes left out."""
-        return [finding for finding in lint(self.load()) if finding.level is Level.ERROR]
+        return [finding for finding in self.findings() if finding.level is Level.ERROR]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query on the warehouse."""

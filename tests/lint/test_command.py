@@ -254,6 +254,8 @@ def test_lint_writes_nothing(project: Workspace) -> None:
 
 def test_recorded_sources_are_no_models(project: Workspace) -> None:
     model(project, "a")
-    project.write("models/sources/crm.sql", "create table customers (id int);\ncreate table orders (id int);")
+    project.write(
+        "models/sources/crm.sql", "create table customers (id int not null, email text);\ncreate table orders (id int);"
+    )
     outcome = project.run("lint")
     assert (outcome.exit_code, outcome.stdout) == (0, "")

@@ -12,6 +12,8 @@ from usersync.project.recorded import RecordedColumn
 
 _PARAMETERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(-?\d+)\s*)?\)")
 
+# How texts compare is not recorded: neither of these compares by bytes, and both have every character.
+_USUAL_ORDER = {"postgres": "words", "mysql": "utf8mb4_general_ci"}
 # Postgres' own names of types behind those that SQL spells.
 _POSTGRES: Mapping[str, str] = {
     **{"integer": "int4", "int": "int4", "serial": "int4", "bigint": "int8", "bigserial": "int8", "smallint": "int2"},
@@ -50,7 +52,7 @@ def source_column(column: RecordedColumn, kind: str) -> SourceColumn | None:
     if kind == "mysql":
         name = re.split(r"[\s(]", column.type.strip().lower(), maxsplit=1)[0]
         default = 10 if name == "decimal" else 1 if name == "bit" else None
-        return SourceColumn(column.name, name, precision or default, scale)
+        return SourceColumn(column.name, name, precision or default, scale, order=_USUAL_ORDER[kind])
     bare = re.sub(r"\s+", " ", re.sub(r"\([^)]*\)", "", column.type)).strip()
     element = bare.rstrip("[]").strip()
     dimensions = bare.count("[]")
@@ -58,7 +60,9 @@ def source_column(column: RecordedColumn, kind: str) -> SourceColumn | None:
     name = _POSTGRES.get(lowered, lowered)
     known = reading("postgres", SourceColumn(column.name, name)) is not None
     # A type of the database's own: an enum, a domain, one of an extension. It arrives as text.
-    return SourceColumn(column.name, name if known else "extension", precision, scale, dimensions)
+    return SourceColumn(
+        column.name, name if known else "extension", precision, scale, dimensions, order=_USUAL_ORDER[kind]
+    )
 
 
 def recorded_type(column: RecordedColumn, kind: str) -> SourceType | None:

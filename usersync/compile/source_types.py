@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cache
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from usersync.compile.sql import DIALECT
 
@@ -131,7 +132,7 @@ def source_type(name: str) -> SourceType:
         return SourceType(_BY_NAME[name], name)
     try:
         return _convert(exp.DataType.build(name, dialect=DIALECT), name)
-    except ValueError:
+    except (ValueError, SqlglotError):
         return SourceType(Family.OTHER, name)
 
 
@@ -145,12 +146,15 @@ def _convert(node: exp.Expr, name: str | None = None) -> SourceType:
     if not isinstance(node, exp.DataType):
         return SourceType(Family.OTHER, shown)
     family = _FAMILIES.get(node.this, Family.OTHER)
+    if family in {Family.ARRAY, Family.MAP} and not node.expressions:
+        return SourceType(Family.OTHER, shown)
     match family:
         case Family.ARRAY:
             return SourceType(family, shown, _convert(node.expressions[0]))
         case Family.MAP:
             return SourceType(family, shown, _convert(node.expressions[-1]))
         case Family.STRUCT:
-            fields = tuple((field.name, _convert(field.args["kind"])) for field in node.expressions)
+            typed = [field for field in node.expressions if isinstance(field, exp.ColumnDef)]
+            fields = tuple((field.name, _convert(field.args["kind"])) for field in typed if field.args.get("kind"))
             return SourceType(family, shown, fields=fields)
     return SourceType(family, shown)

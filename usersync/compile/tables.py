@@ -193,6 +193,15 @@ def _read_file(table: exp.Table, connection: Connection, rendered: Rendered, bin
     )
 
 
+def file_path(table: exp.Table) -> str | None:
+    """The path that a table of a files connection names, by itself or in a reader's call; None where it is none."""
+    if isinstance(table.this, exp.Identifier):
+        written = ".".join(part for part in (table.catalog, table.db, table.name) if part)
+        return written if "." in written or "/" in written else None
+    paths = [node.name for node in table.this.find_all(exp.Literal) if node.is_string]
+    return paths[0] if paths else None
+
+
 def _glob(root: Path, written: str, node: exp.Expr, rendered: Rendered) -> list[Path]:
     try:
         return list(root.glob(written))

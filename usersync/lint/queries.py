@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sqlglot import exp
 
+from usersync.compile.mapping import Mapped, bare_column
 from usersync.compile.pipeline import Compiled
-from usersync.compile.query import Query
-from usersync.diagnostics import Diagnostic, Edit, Level, Location
+from usersync.compile.query import Query, parse_query
+from usersync.diagnostics import ConfigError, Diagnostic, Edit, Level, Location
 from usersync.lint.rule import Checked
+from usersync.project.model import Project
+from usersync.project.render import render_model
 from usersync.project.syntax import first_offset
 
 
@@ -72,3 +76,27 @@ def connection_type(checked: Checked, compiled: Compiled) -> str:
     profile = checked.project.profile
     connection = profile.connections.get(compiled.model.connection) if profile else None
     return connection.type if connection else ""
+
+
+def mapped_place(compiled: Compiled, mapped: Mapped) -> Location:
+    """Where a property is made: in `config()`, or in the SELECT where it is mapped by name."""
+    if mapped.key:
+        return compiled.model.location(mapped.key, length=len((compiled.model.mapping or {})[mapped.target.path]))
+    name = bare_column(mapped.tree) or ""
+    found = [column for column in compiled.full.columns or () if column.name.lower() == name.lower()]
+    return found[0].location if found else compiled.model.location("")
+
+
+def unused_view_problems(project: Project) -> Iterator[Diagnostic]:
+    """Why a view that no model names cannot be rendered or read."""
+    for view in project.models.values():
+        named = re.compile(rf"""['"]{re.escape(view.stem)}['"]""")
+        others = (model for model in project.models.values() if model is not view)
+        # One that could not be read has no settings; that was said already.
+        if view.kind != "view" or any(named.search(model.file.text) for model in others):
+            continue
+        try:
+            for incremental in (False, True):
+                parse_query(render_model(project, view, incremental=incremental), view.dialect)
+        except ConfigError as error:
+            yield from error.diagnostics

@@ -98,13 +98,16 @@ def _table_sql(table: RecordedTable, dialect: str) -> str:
 
 def _name(name: str, dialect: str) -> str:
     """A name, in quotes where it needs them."""
-    # sqlglot knows DuckDB's reserved words, which are Postgres'; more of them than needed may be quoted.
-    reserved = Dialect.get_or_raise("duckdb").generator_class.RESERVED_KEYWORDS
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in reserved:
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and not reserved(name):
         tokens = list(Dialect.get_or_raise(dialect).tokenize(name))
         if len(tokens) == 1 and tokens[0].token_type is TokenType.VAR:
             return name
     return exp.to_identifier(name, quoted=True).sql(dialect=dialect)
+
+
+def reserved(name: str) -> bool:
+    """Whether a word needs quotes to be a name, in DuckDB and so in Postgres; a few more do no harm elsewhere."""
+    return name.lower() in Dialect.get_or_raise("duckdb").generator_class.RESERVED_KEYWORDS
 
 
 # --- Reading ---

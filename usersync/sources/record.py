@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from usersync.compile.query import Query
 from usersync.compile.sql import DIALECT, literal, template
-from usersync.compile.tables import default_schema, qualify_tables
+from usersync.compile.tables import default_schema, file_path, qualify_tables
 from usersync.diagnostics import Diagnostic, SourceError, did_you_mean
 from usersync.project.model import Connection
 from usersync.project.recorded import IMPORTED, RecordedColumn, RecordedTable, recorded_sql
@@ -120,15 +120,6 @@ def _files(engine: duckdb.DuckDBPyConnection, connection: Connection, queries: I
             columns = tuple(RecordedColumn(str(name), str(kind)) for name, kind, *_ in rows)
             found["", path.lower()] = RecordedTable("", path, columns)
     return found
-
-
-def file_path(table: exp.Table) -> str | None:
-    """The path that a table of a files connection names, by itself or in a reader's call; None where it is none."""
-    if isinstance(table.this, exp.Identifier):
-        written = ".".join(part for part in (table.catalog, table.db, table.name) if part)
-        return written if "." in written or "/" in written else None
-    paths = [node.name for node in table.this.find_all(exp.Literal) if node.is_string]
-    return paths[0] if paths else None
 
 
 # --- Writing ---

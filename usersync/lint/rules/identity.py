@@ -11,7 +11,7 @@ from usersync.compile.mapping import Mapped, bare_column
 from usersync.compile.pipeline import Compiled
 from usersync.compile.query import Query
 from usersync.diagnostics import Diagnostic, Edit, Level, Location
-from usersync.lint.queries import branches, edit, renderings
+from usersync.lint.queries import branches, edit, mapped_place, renderings
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.project.model import UserSchema
@@ -71,7 +71,7 @@ def identifier_not_normalised(checked: Checked) -> Iterator[Diagnostic]:
             elif _PHONE.search(mapped.target.path) and not _does(compiled, mapped, _DIGITS):
                 hint = f"keep + and digits only: regexp_replace({mapped.tree.sql()}, '[^0-9+]', '', 'g')"
                 message = f"{mapped.target.path!r} identifies a person, and is written in many ways"
-                yield Diagnostic("US402", message, _mapped_at(compiled, mapped), hint, Level.WARNING)
+                yield Diagnostic("US402", message, mapped_place(compiled, mapped), hint, Level.WARNING)
 
 
 def _unequal_mail(compiled: Compiled, mapped: Mapped) -> Diagnostic:
@@ -79,7 +79,7 @@ def _unequal_mail(compiled: Compiled, mapped: Mapped) -> Diagnostic:
     better = f"lower({written})" if mapped.tree.find(exp.Trim) else f"lower(trim({written}))"
     message = f"{mapped.target.path!r} identifies a person, and upper case or blanks make another of it"
     fix = _in_mapping(compiled, mapped, better) if mapped.key else _in_select(compiled, mapped)
-    where = _mapped_at(compiled, mapped)
+    where = mapped_place(compiled, mapped)
     return Diagnostic("US402", message, where, f"write {better}", Level.WARNING, fix)
 
 
@@ -99,15 +99,6 @@ def _from_query(query: Query, wanted: set[str]) -> bool:
     """Whether columns come from a query that does not name them: another place may have made them."""
     stars = any(e.is_star for select in query.tree.find_all(exp.Select) for e in select.selects)
     return stars and not any(e.alias_or_name.lower() in wanted for s in branches(query.tree) for e in s.selects)
-
-
-def _mapped_at(compiled: Compiled, mapped: Mapped) -> Location:
-    """Where a property is made: in `config()`, or in the SELECT where it is mapped by name."""
-    if mapped.key:
-        return compiled.model.location(mapped.key, length=len((compiled.model.mapping or {})[mapped.target.path]))
-    name = bare_column(mapped.tree) or ""
-    found = [column for column in compiled.full.columns or () if column.name.lower() == name.lower()]
-    return found[0].location if found else compiled.model.location("")
 
 
 def _in_mapping(compiled: Compiled, mapped: Mapped, better: str) -> tuple[Edit, ...]:

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp
 
 from usersync.compile.cursor import comparison_of
+from usersync.compile.pipeline import Compiled
 from usersync.compile.query import Query, is_placeholder
 from usersync.diagnostics import Diagnostic, Edit, Level
 from usersync.lint.queries import at_offset, connection_type, edit, offsets, problem, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.project.model import Pipeline
+from usersync.project.recorded import RecordedTable
 
 
 @rule("US301", "needs-updated-at")
@@ -23,7 +25,7 @@ def needs_updated_at(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `config(incremental = true)`
     Good: `config(incremental = true, updated_at = 'updated_at')`
     """
-    return checked.found.get("US301", ())
+    return (*checked.found.get("US301", ()), *checked.known.get("US301", ()))
 
 
 @rule("US302", "placeholder-missing")
@@ -43,7 +45,7 @@ def format_missing_or_wrong(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `config(updated_at = 'changed', updated_at_format = '%Q')`
     Good: `config(updated_at = 'changed', updated_at_format = '%d/%m/%Y %H:%M')`
     """
-    return checked.found.get("US303", ())
+    return (*checked.found.get("US303", ()), *checked.known.get("US303", ()))
 
 
 @rule("US304", "strict-greater-than", Level.WARNING)
@@ -108,10 +110,24 @@ def cursor_on_expression(checked: Checked) -> Iterator[Diagnostic]:
             continue  # Files have no indexes, and their texts may need a cast.
         for _, operand in _comparisons(query):
             inner = operand.unnest()
+            if table := _without_index(checked, compiled, query, inner):
+                message = f"no index of {table.shown} begins with {inner.name}: every read looks at all its rows"
+                hint = f"ask for one: create index on {table.shown} ({inner.name})"
+                yield problem(query, operand, "US305", message, hint, level=Level.WARNING)
             if not isinstance(inner, exp.Column) and inner.find(exp.Column):
                 message = "the cursor is compared with an expression: no index can find the rows that changed"
                 hint = "compare the column itself, and convert the cursor instead"
                 yield problem(query, operand, "US305", message, hint, level=Level.WARNING)
+
+
+def _without_index(checked: Checked, compiled: Compiled, query: Query, column: exp.Expr) -> RecordedTable | None:
+    """The recorded table of a server that has no index to find a column's values by."""
+    view = checked.sources.view(compiled, query)
+    if view is None or view.connection.type not in {"postgres", "mysql", "sqlite"}:
+        return None
+    select = column.find_ancestor(exp.Select)
+    found = view.trace(select, column) if select else None
+    return found.table if found and not found.table.found_by(found.column.name) else None
 
 
 @rule("US306", "format-not-sortable")

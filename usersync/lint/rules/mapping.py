@@ -6,22 +6,39 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
+from usersync.compile.conversions import conversion_exists
 from usersync.compile.pipeline import ROLES, Compiled
 from usersync.compile.query import OutputColumn, Query
-from usersync.diagnostics import Diagnostic, Edit, Level
-from usersync.lint.queries import edit, queries
+from usersync.diagnostics import Diagnostic, Edit, Level, did_you_mean
+from usersync.lint.conversions import conversion_may_fail as may_fail
+from usersync.lint.queries import edit, mapped_place, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
+from usersync.lint.sources import completed, mapped_types
+from usersync.project.syntax import first_offset
 
 
 @rule("US201", "mapping-unknown-column")
-def mapping_unknown_column(checked: Checked) -> Iterable[Diagnostic]:
-    """A mapping computes from the columns that the query returns, and from nothing else.
+def mapping_unknown_column(checked: Checked) -> Iterator[Diagnostic]:
+    """A mapping computes from the columns that the query returns, and a query from those of recorded tables.
 
     Bad: `mapping = {'email': 'lower(mail)'}` over `select id, email from customers`
     Good: `mapping = {'email': 'lower(email)'}`
     """
-    return checked.found.get("US201", ())
+    yield from checked.found.get("US201", ())
+    yield from checked.known.get("US201", ())
+    if not checked.sources.tables:
+        return
+    # What sqlglot needs to know of scopes takes a while to import.
+    from usersync.lint.unknown import unknown_columns
+
+    for compiled, query in queries(checked):
+        view = checked.sources.view(compiled, query)
+        for column, known in unknown_columns(view) if view else ():
+            start, length = first_offset(column.this) or (0, 1)
+            message = f"{compiled.model.connection} has no column {column.name!r} here"
+            where = query.rendered.location(start, length)
+            yield Diagnostic("US201", message, where, did_you_mean(column.name, known))
 
 
 @rule("US202", "mapping-and-function")
@@ -41,17 +58,37 @@ def unknown_property(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `mapping = {'emial': 'email'}`
     Good: `mapping = {'email': 'email'}`
     """
-    return checked.found.get("US203", ())
+    return (*checked.found.get("US203", ()), *checked.known.get("US203", ()))
 
 
-@rule("US204", "conversion-impossible")
+@rule("US204", "conversion-impossible", needs_sources=True)
 def conversion_impossible(checked: Checked) -> Iterable[Diagnostic]:
     """Some types can never become others, whatever the value.
 
     Bad: `mapping = {'active': 'created_at'}` where active is boolean
     Good: `mapping = {'active': 'created_at is not null'}`
     """
-    return checked.found.get("US204", ())
+    return (*checked.found.get("US204", ()), *checked.known.get("US204", ()))
+
+
+@rule("US205", "conversion-may-fail", Level.INFO, needs_sources=True)
+def conversion_may_fail(checked: Checked) -> Iterator[Diagnostic]:
+    """A value that does not fit its property rejects its whole row: whoever reads the model should expect that.
+
+    Bad: `mapping = {'birth_year': 'born'}` where born is text
+    Good: `mapping = {'birth_year': 'try_cast(born as smallint)'}`
+    """
+    for compiled in checked.compiled.values():
+        view = checked.sources.view(compiled, compiled.full)
+        if view is None:
+            continue
+        for mapped, kind in mapped_types(completed(checked.sources, compiled), view.types()):
+            target = mapped.target
+            if conversion_exists(kind, target.type) and may_fail(kind, target.type):
+                message = f"not every {kind} is a {target.type}: a row that does not fit is rejected"
+                hint = "nothing is wrong where all rows fit; try_cast(… as …) makes what does not fit null"
+                where = mapped_place(compiled, mapped)
+                yield Diagnostic("US205", message, where, hint, Level.INFO)
 
 
 @rule("US206", "user-id-missing-or-wrong-type")
@@ -61,7 +98,7 @@ def user_id_missing(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `config(user_id = 'id')` over `select customer_id from customers`
     Good: `config(user_id = 'customer_id')`
     """
-    return checked.found.get("US206", ())
+    return (*checked.found.get("US206", ()), *checked.known.get("US206", ()))
 
 
 @rule("US207", "account-ids-type")
@@ -71,7 +108,7 @@ def account_ids(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `config(account_ids = 'company')` over `select id, company_id from customers`
     Good: `config(account_ids = 'company_id')`
     """
-    return checked.found.get("US207", ())
+    return (*checked.found.get("US207", ()), *checked.known.get("US207", ()))
 
 
 @rule("US208", "column-name-invalid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
@@ -9,10 +10,13 @@ from sqlglot import exp
 from usersync.compile.pipeline import Compiled
 from usersync.compile.query import Query
 from usersync.compile.reach import origins
-from usersync.diagnostics import Diagnostic, Level, Location
-from usersync.lint.queries import branches, cte_queries, problem, queries
+from usersync.diagnostics import Diagnostic, Edit, Level, Location
+from usersync.lint.queries import branches, cte_queries, edit, problem, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
+from usersync.lint.sources import completed
+from usersync.project.model import NAME
+from usersync.project.recorded import reserved
 from usersync.project.syntax import first_offset
 
 
@@ -23,7 +27,7 @@ def not_read_only(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `delete from customers returning id`
     Good: `select id from customers`
     """
-    return checked.found.get("US501", ())
+    return (*checked.found.get("US501", ()), *checked.unused_views.get("US501", ()))
 
 
 @rule("US502", "select-star", Level.WARNING)
@@ -33,13 +37,58 @@ def select_star(checked: Checked) -> Iterator[Diagnostic]:
     Bad: `select * from customers`
     Good: `select id, email from customers`
     """
-    for _, query in queries(checked):
+    for compiled, query in queries(checked):
         ctes = cte_queries(query.tree)
         for select in branches(query.tree):
             for node in select.selects:
                 if node.is_star and open_star(select, node, ctes):
                     message = "the source decides which columns * stands for"
-                    yield problem(query, node, "US502", message, "name the columns", level=Level.WARNING)
+                    fix = _expanded(checked, compiled, query, select, node)
+                    where = query.location(node)
+                    yield Diagnostic("US502", message, where, "name the columns", Level.WARNING, fix)
+
+
+def _expanded(
+    checked: Checked, compiled: Compiled, query: Query, select: exp.Select, star: exp.Expr
+) -> tuple[Edit, ...]:
+    """The change of a star to the columns that it stands for; where nothing else depends on them, to those in use."""
+    view = checked.sources.view(compiled, query)
+    names = view.expansion(select, star) if view else None
+    many = len(origins(select)) > 1 and not isinstance(star, exp.Column)
+    if not names or many or not all(NAME.match(name) for name in names):
+        return ()
+    if select is query.tree and not select.args.get("distinct"):
+        used = {name.lower() for name in completed(checked.sources, compiled).used_columns}
+        names = [name for name in names if name.lower() in used] or names
+    mark = star.this if isinstance(star, exp.Column) else star
+    start, end = (first_offset(star) or (0, 0))[0], mark.meta.get("end", -1) + 1
+    written = query.rendered.sql[start:end]
+    if not re.fullmatch(r"(\w+\.)?\*", written):
+        return ()
+    said = [exp.to_identifier(name, quoted=reserved(name)).sql(dialect=query.dialect) for name in names]
+    return edit(query, start, end, ", ".join(written[:-1] + name for name in said))
+
+
+@rule("US504", "null-id-possible", Level.WARNING, needs_sources=True)
+def null_id_possible(checked: Checked) -> Iterator[Diagnostic]:
+    """A row without a user id is rejected, unless a fallback id takes its place.
+
+    Bad: `config(user_id = 'customer_no')` where customers.customer_no may be null
+    Good: `config(user_id = 'customer_no')` over `… where customer_no is not null`
+    """
+    for compiled in checked.compiled.values():
+        view = checked.sources.view(compiled, compiled.full)
+        # Files have no NOT NULL that they could promise.
+        if view is None or view.connection.type == "files" or compiled.model.fallback_id:
+            continue
+        model = compiled.model
+        found = [view.trace(select, item) for select, item in view.outputs(model.user_id) if item is not None]
+        nullable = next((each for each in found if each and each.nullable), None)
+        if nullable:
+            message = f"{nullable.table.shown}.{nullable.column.name} may be null: a row without a user id is rejected"
+            hint = f"add `where {nullable.column.name} is not null`, or a fallback_id"
+            length = len(model.user_id)
+            yield model.problem("US504", message, "user_id", hint=hint, length=length, level=Level.WARNING)
 
 
 def open_star(select: exp.Select, node: exp.Expr, ctes: dict[str, exp.Expr], depth: int = 0) -> bool:

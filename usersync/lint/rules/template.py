@@ -16,17 +16,18 @@ def template_error(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `select {% if true %} id from t`
     Good: `select {% if true %} id {% endif %} from t`
     """
-    return checked.found.get("US001", ())
+    return (*checked.found.get("US001", ()), *checked.unused_views.get("US001", ()))
 
 
 @rule("US002", "sql-parse-error")
 def sql_parse_error(checked: Checked) -> Iterable[Diagnostic]:
-    """What a template renders must be SQL of the model's dialect; so must mappings, checks and users.sql.
+    """What a template renders must be SQL of the model's dialect; so must mappings, users.sql and recorded sources.
 
     Bad: `select id frm customers`
     Good: `select id from customers`
     """
-    return checked.found.get("US002", ())
+    views = checked.unused_views.get("US002", ())
+    return (*checked.found.get("US002", ()), *views, *checked.sources.problems)
 
 
 @rule("US003", "undefined-name")
@@ -36,7 +37,7 @@ def undefined_name(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `where updated_at >= {{ update_at }}`
     Good: `where updated_at >= {{ updated_at }}`
     """
-    return checked.found.get("US003", ())
+    return (*checked.found.get("US003", ()), *checked.unused_views.get("US003", ()))
 
 
 @rule("US004", "unknown-ref-or-source")
@@ -46,7 +47,7 @@ def unknown_ref_or_source(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `select id from {{ ref('activ') }}`
     Good: `select id from {{ ref('active') }}`
     """
-    return checked.found.get("US004", ())
+    return (*checked.found.get("US004", ()), *checked.unused_views.get("US004", ()))
 
 
 @rule("US005", "cycle")
@@ -56,4 +57,4 @@ def cycle(checked: Checked) -> Iterable[Diagnostic]:
     Bad: `models/a.sql` uses `{{ ref('b') }}` and `models/b.sql` uses `{{ ref('a') }}`
     Good: one of them reads the table itself
     """
-    return checked.found.get("US005", ())
+    return (*checked.found.get("US005", ()), *checked.unused_views.get("US005", ()))
