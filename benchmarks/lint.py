@@ -122,8 +122,8 @@ max_line_length = 120
 [sqlfluff:templater:jinja]
 load_macros_from_path = macros
 [sqlfluff:templater:jinja:macros]
-config = {% macro config() %}{% endmacro %}
-users = {% macro users() %}{% endmacro %}
+config = {% macro config() %}{% if kwargs %}{% endif %}{% endmacro %}
+users = {% macro users() %}{% if kwargs %}{% endif %}{% endmacro %}
 is_incremental = {% macro is_incremental() %}true{% endmacro %}
 [sqlfluff:templater:jinja:context]
 updated_at = '2026-01-01'

@@ -52,3 +52,9 @@ def test_the_benchmark_of_resolution_prints_json() -> None:
     assert case["full"][0]["compute"] > 0
     assert case["changed"]["50"][0]["peak"] > 0
     assert case["partition"].endswith(" of 174")
+
+
+def test_the_benchmark_of_lint_runs_on_few_models() -> None:
+    printed = benchmark("lint", "2", "--repeat", "1")
+    for line in ("usersync --help", "usersync lint, one file", "2 models", "floor"):
+        assert line in printed
