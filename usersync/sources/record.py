@@ -56,9 +56,10 @@ def _catalog(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Table
     default = default_schema(connection).lower()
     found: dict[tuple[str, str], RecordedTable] = {}
     json = _json_columns(engine, connection)
-    for schema, name, column, kind, nullable in _ask(engine, connection, "record"):
+    for schema, name, column, kind, nullable, view in _ask(engine, connection, "record"):
         key = ("" if schema.lower() == default else schema.lower(), name.lower())
-        table = found.get(key) or RecordedTable("" if schema.lower() == default else schema, name, ())
+        shown = "" if schema.lower() == default else schema
+        table = found.get(key) or RecordedTable(shown, name, (), view=bool(view))
         written = "json" if (schema, name, column) in json else kind
         described = RecordedColumn(column, str(written), bool(nullable))
         found[key] = replace(table, columns=(*table.columns, described))
