@@ -19,6 +19,8 @@ create table customers (
 create index customers_updated_at_idx on customers (updated_at);
 create table orders (id bigint not null, customer_id bigint, sum numeric(10,2), placed_at timestamp, primary key (id));
 create table old.orders (old_id bigint not null);
+-- A view: the keys, indexes and NOT NULL of its tables are not seen.
+create table people (id bigint, email text, updated_at timestamp);
 """
 USERS = (
     "email varchar, name varchar, birth_year year, score decimal(10, 2), active boolean, visits integer, "
@@ -170,6 +172,7 @@ NULLS = [
     ("with x as (select no, email from customers where no > 0) select no as id, email from x", False),
     ("select coalesce(no, 0) as id, email from customers", False),
     ("select id, email from not_recorded", False),
+    ("select id, email from people", False),
 ]
 
 
@@ -185,6 +188,7 @@ INDEXES = [
     ("select c.id, c.email, o.placed_at as updated_at from customers c join orders o on o.customer_id = c.id "
      "where o.placed_at >= ${updated_at}", True),
     ("select id, email, updated_at from not_recorded where updated_at >= ${updated_at}", False),
+    ("select id, email, updated_at from people where updated_at >= ${updated_at}", False),
 ]  # fmt: skip
 
 

@@ -132,6 +132,7 @@ def test_sqlite_is_recorded_as_declared(workspace: Workspace) -> None:
             "    id INTEGER not null,\n    email varchar(20) not null,\n    odd,\n    updated_at datetime,\n"
             "    primary key (id)\n);\n"
             "create index customers_email_id_idx on customers (email, id);\n\n"
+            "-- A view: the keys, indexes and NOT NULL of its tables are not seen.\n"
             "create table people (\n    id INTEGER,\n    email varchar(20),\n    updated_at datetime\n);\n"
         )
         .replace("varchar(20)", "VARCHAR(20)")
@@ -253,6 +254,7 @@ DDL = [
     ("postgres", 'create table s.c (id integer not null, m "S".mood, x bit varying(5)[], primary key (id, x));'),
     ("postgres", "create table if not exists c (id int primary key, \"order\" text default 'a,b' not null)"),
     ("mysql", "create table c (e enum('a)','b,'), u int(10) unsigned not null); create index i on c (e, u);"),
+    ("postgres", "-- A view: the keys, indexes and NOT NULL of its tables are not seen.\ncreate table v (id int)"),
     ("sqlite", "create table c (id INTEGER, x, u UNSIGNED BIG INT, primary key (id)); create unique index i on c (x)"),
     ("files", 'create table "a/*.parquet" (s STRUCT(a INTEGER, b VARCHAR[]), m MAP(VARCHAR, INTEGER))'),
 ]

@@ -21,6 +21,8 @@ from usersync.project.syntax import broken
 
 DIALECTS = {"postgres": "postgres", "mysql": "mysql", "sqlite": "sqlite", "duckdb": "duckdb", "files": "duckdb"}
 """In which SQL a connection's tables are recorded: its own; of files, DuckDB's."""
+VIEW = "A view: the keys, indexes and NOT NULL of its tables are not seen."
+"""The comment above a view."""
 IMPORTED = "What the query of "
 """How the comment begins that `usersync import` writes above what is no table of the source."""
 
@@ -47,6 +49,8 @@ class RecordedTable:
     """Columns of the primary key."""
     indexes: tuple[tuple[str, ...], ...] = ()
     """Columns of every other index, in its order."""
+    view: bool = False
+    """Whether it is a view: what its tables promise is not known."""
 
     @property
     def id(self) -> tuple[str, str]:
@@ -93,7 +97,8 @@ def _table_sql(table: RecordedTable, dialect: str) -> str:
         f"create index {said('_'.join((table.name, *names, 'idx')))} on {full} ({', '.join(map(said, names))});\n"
         for names in sorted(set(table.indexes))
     ]
-    return f"create table {full} (\n{body}\n);\n{''.join(indexes)}"
+    head = f"-- {VIEW}\n" if table.view else ""
+    return f"{head}create table {full} (\n{body}\n);\n{''.join(indexes)}"
 
 
 def _name(name: str, dialect: str) -> str:
@@ -196,7 +201,8 @@ class _Reader:
             raise self.wrong("a table without columns")
         strict = {name.lower() for name in key}
         known = tuple(replace(c, nullable=c.nullable and c.name.lower() not in strict) for c in columns)
-        return RecordedTable(schema, name, known, key)
+        view = any(comment.strip() == VIEW for comment in self.tokens[0].comments)
+        return RecordedTable(schema, name, known, key, view=view)
 
     def index(self, tables: dict[tuple[str, str], RecordedTable]) -> None:
         if self.word() != "ON":

@@ -57,12 +57,12 @@ def _catalog(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Table
     default = default_schema(connection).lower()
     found: dict[tuple[str, str], RecordedTable] = {}
     columns = _ask(engine, connection, "record")
-    json = (
-        json_columns(engine, connection, {row[0] for row in columns}) if connection.type == "mysql" and columns else ()
-    )
-    for schema, name, column, kind, nullable in columns:
+    schemas = {row[0] for row in columns} if connection.type == "mysql" else set()
+    json = json_columns(engine, connection, schemas) if schemas else set()
+    for schema, name, column, kind, nullable, view in columns:
         key = ("" if schema.lower() == default else schema.lower(), name.lower())
-        table = found.get(key) or RecordedTable("" if schema.lower() == default else schema, name, ())
+        shown = "" if schema.lower() == default else schema
+        table = found.get(key) or RecordedTable(shown, name, (), view=bool(view))
         written = "json" if (schema, name, column) in json else kind
         described = RecordedColumn(column, str(written), bool(nullable))
         found[key] = replace(table, columns=(*table.columns, described))

@@ -127,7 +127,8 @@ def _without_index(checked: Checked, compiled: Compiled, query: Query, column: e
         return None
     select = column.find_ancestor(exp.Select)
     found = view.trace(select, column) if select else None
-    return found.table if found and not found.table.found_by(found.column.name) else None
+    unseen = found is None or found.table.view or found.table.found_by(found.column.name)
+    return None if found is None or unseen else found.table
 
 
 @rule("US306", "format-not-sortable")

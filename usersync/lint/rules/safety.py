@@ -83,7 +83,7 @@ def null_id_possible(checked: Checked) -> Iterator[Diagnostic]:
             continue
         model = compiled.model
         found = [view.trace(select, item) for select, item in view.outputs(model.user_id) if item is not None]
-        nullable = next((each for each in found if each and each.nullable), None)
+        nullable = next((each for each in found if each and each.nullable and not each.table.view), None)
         if nullable:
             message = f"{nullable.table.shown}.{nullable.column.name} may be null: a row without a user id is rejected"
             hint = f"add `where {nullable.column.name} is not null`, or a fallback_id"
