@@ -93,7 +93,12 @@ class Pipelines:
         """Reads all pipelines into the stage; failures are kept as results."""
         states = last_states(self.engine)
         used = dict.fromkeys(compiled.model.connection for compiled in self.compiled.values())
-        sources = attach_all(self.engine, [self.profile.connections[name] for name in used], self.options.threads)
+        sources = attach_all(
+            self.engine,
+            [self.profile.connections[name] for name in used],
+            self.options.threads,
+            lambda why: self.listener(Event("waiting", detail=why)),
+        )
         readers = {
             stem: partial(self._read_one, sources[compiled.model.connection], compiled, states.get(stem, State()))
             for stem, compiled in self.compiled.items()

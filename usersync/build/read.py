@@ -60,11 +60,14 @@ def heard(engine: duckdb.DuckDBPyConnection, job: Callable[[], T]) -> T:
 
 
 def attach_all(
-    engine: duckdb.DuckDBPyConnection, connections: Iterable[Connection], threads: int
+    engine: duckdb.DuckDBPyConnection,
+    connections: Iterable[Connection],
+    threads: int,
+    waiting: Callable[[str], None] | None = None,
 ) -> dict[str, Source | UsersyncError]:
     """Attaches connections, each once, and seals the engine; a failure is that of all pipelines on the connection."""
     wanted = {connection.name: connection for connection in connections}
-    jobs = {name: partial(_attach, engine, connection) for name, connection in wanted.items()}
+    jobs = {name: partial(_attach, engine, connection, waiting) for name, connection in wanted.items()}
     found = dict(run_all(engine, jobs, threads))
     seal(engine, wanted.values())
     return found
@@ -78,6 +81,6 @@ def detach_all(engine: duckdb.DuckDBPyConnection, sources: Iterable[Source | Use
                 engine.execute(f"detach {ident(source.connection.name)}")
 
 
-def _attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
+def _attach(engine: duckdb.DuckDBPyConnection, connection: Connection, waiting: Callable[[str], None] | None) -> Source:
     with engine.cursor() as cursor:
-        return attach(cursor, connection)
+        return attach(cursor, connection, waiting)

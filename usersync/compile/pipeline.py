@@ -17,7 +17,7 @@ from usersync.compile.mapping import Mapped, mapped_properties
 from usersync.compile.query import Query, check_calls, parse_query
 from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT
-from usersync.compile.tables import check_tables, qualify_tables, retype_json
+from usersync.compile.tables import check_tables, headed, qualify_tables, retype_json
 from usersync.compile.times import allowed_update_type, needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
 from usersync.project.model import Connection, Pipeline, Project, Source, SourceColumn, UserSchema
@@ -277,7 +277,7 @@ def extraction(
     tree = qualify_tables(bind_cursor(query.tree, cursor), source.connection, query.rendered)
     used = compiled.used_columns if compiled.columns else None
     native = read_natively(tree, source, used)
-    rows = retype_json(native.tree, source.json_columns).subquery("source")
+    rows = headed(retype_json(native.tree, source.json_columns), source.statement_head).subquery("source")
     columns = _read_columns(native, used)
     sql = exp.select(*columns).from_(rows).sql(dialect=DIALECT, pretty=True, comments=False)
     return sql, native.exact

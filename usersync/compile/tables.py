@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -89,6 +90,16 @@ def retype_json(tree: exp.Query, json_columns: Mapping[str, Collection[str]]) ->
         typed = exp.select(exp.Star(replace=casts)).from_(bare)
         table.replace(exp.Subquery(this=typed, alias=alias.copy(), joins=table.args.get("joins")))
     return bound
+
+
+def headed(tree: exp.Query, head: str) -> exp.Query:
+    """A query whose statements to a MySQL server begin with `head`, or have it as a hint; changed in place."""
+    calls = [call for call in tree.find_all(exp.Anonymous) if call.name.lower() == "mysql_query"]
+    for call in calls if head else ():
+        sql = call.expressions[1]
+        hinted = re.sub(r"^\s*select\b", lambda found: f"{found[0]} {head}", sql.this, flags=re.IGNORECASE)
+        sql.replace(exp.Literal.string(hinted if head.startswith("/*+") else head + sql.this))
+    return tree
 
 
 def _refuse(message: str, node: exp.Expr, rendered: Rendered, hint: str | None = None) -> None:

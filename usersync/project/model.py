@@ -62,6 +62,8 @@ class Source:
     connection: Connection
     tables: Mapping[tuple[str, str], tuple[SourceColumn, ...]] = field(default_factory=dict)
     """Columns by schema and table; none where the scanner needs no help with its types."""
+    statement_head: str = ""
+    """What every statement to the server begins with; a hint belongs behind its first SELECT."""
 
     @property
     def json_columns(self) -> dict[str, frozenset[str]]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ SECRET = re.compile(r"pass|pwd|secret|token|credential|private|api_?key|access_?
 _SHORTEST_SECRET = 5
 """Shorter ones cannot be told from ordinary words and numbers in what is shown."""
 
-_NETWORK = ("host", "port", "database", "user", "password", "connect_timeout")
+_NETWORK = ("host", "port", "database", "user", "password", "connect_timeout", "statement_timeout", "retries")
 OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "postgres": (*_NETWORK, "schema", "sslmode", "statement_timeout"),
+    "postgres": (*_NETWORK, "schema", "sslmode"),
     "mysql": (*_NETWORK, "ssl_mode"),
     "sqlite": ("path",),
     "duckdb": ("path",),
@@ -310,8 +311,8 @@ def _connection(name: str, entry: _Entry, root: Path, lenient: bool) -> Connecti
     for key in _REQUIRED[kind]:
         if key not in entry.value:
             raise _bad(f"connection {name!r} of type {kind} needs {key!r}", entry.location)
-    for key in ("port", "connect_timeout", "statement_timeout"):
-        _each(entry, key, _number_option)
+    for key, (least, most, what) in _NUMBERS.items():
+        _each(entry, key, partial(_number_option, least=least, most=most, what=what))
     for key in ("host", "database", "path", "schema"):
         _each(entry, key, _text_option)
     _each(entry, "urls", _urls_option)
@@ -325,7 +326,13 @@ def _connection(name: str, entry: _Entry, root: Path, lenient: bool) -> Connecti
     return Connection(name, kind, {k: int(v) if k in _NUMBERS else v for k, v in options.items()}, root)
 
 
-_NUMBERS = frozenset({"port", "connect_timeout", "statement_timeout"})
+_NUMBERS = {
+    "port": (1, 65_535, ""),
+    "connect_timeout": (1, 3_600, " of seconds"),
+    "statement_timeout": (1, 86_400, " of seconds"),
+    "retries": (0, 20, ""),
+}
+"""Options that are whole numbers: the least and the greatest, and what they count."""
 
 
 def _each(entry: _Entry, key: str, check: Callable[[Any], str | None]) -> None:
@@ -335,8 +342,10 @@ def _each(entry: _Entry, key: str, check: Callable[[Any], str | None]) -> None:
         raise _bad(f"{key} {wrong}", inner.location)
 
 
-def _number_option(value: Any) -> str | None:
-    return None if str(value).isdigit() else "must be a whole number"
+def _number_option(value: Any, *, least: int, most: int, what: str) -> str | None:
+    text = str(value)
+    fits = text.isascii() and text.isdigit() and least <= int(text) <= most
+    return None if fits else f"must be a whole number{what}, from {least} to {most}"
 
 
 def _text_option(value: Any) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +42,47 @@ MYSQL_PORT = 3306
 _SECRET_KEYS = ("host", "port", "database", "user", "password")
 
 
-def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
+def attach(
+    engine: duckdb.DuckDBPyConnection, connection: Connection, waiting: Callable[[str], None] | None = None
+) -> Source:
     """Attaches a connection under its name, read-only. A connection of type files needs its folder only.
+
+    Args:
+        engine: The DuckDB instance.
+        connection: Where to; `retries` says how often to try again where nobody answers.
+        waiting: Told why and how long this waits before it tries again.
 
     Raises:
         SourceError: the extension, the file or the server is out of reach.
     """
+    for attempt in range(connection.options.get("retries", 0)):
+        try:
+            return _attach(engine, connection)
+        except SourceError as error:
+            if not _PASSING.search(error.diagnostics[0].message):
+                raise
+            seconds = _pause(attempt)
+            if waiting:
+                waiting(f"{error.diagnostics[0].message}; trying again in {seconds:.1f} s")
+            time.sleep(seconds)
+    return _attach(engine, connection)
+
+
+_PASSING = re.compile(
+    r"refused|timeout expired|timed out|can't connect|lost connection|closed the connection|gone away|starting up"
+    r"|shutting down|too many (connections|clients)|temporary failure|network is unreachable|no route to host"
+    r"|connection reset|gave no reason|character set",
+    re.IGNORECASE,
+)
+"""Troubles that may pass by themselves: a wrong password or database does not."""
+
+
+def _pause(attempt: int) -> float:
+    """Seconds before the next attempt: half a second, doubled each time up to 30 s, give or take half."""
+    return min(30.0, 0.5 * 2.0**attempt) * random.uniform(0.5, 1.5)
+
+
+def _attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
     match connection.type:
         case "files":
             _existing(connection, Path.is_dir, "folder")
@@ -67,9 +105,23 @@ def attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source:
             _greeted(connection)
             _server(engine, connection, _MYSQL_OPTIONS, "")
     try:
-        return Source(connection, read_tables(engine, connection))
+        return Source(connection, read_tables(engine, connection), _statement_head(engine, connection))
     except duckdb.Error as error:
+        with suppress(duckdb.Error):  # so that it can be attached again
+            engine.execute(f"detach {ident(connection.name)}")
         raise source_error(connection, error, stage="its tables cannot be listed") from None
+
+
+def _statement_head(engine: duckdb.DuckDBPyConnection, connection: Connection) -> str:
+    """What every statement to a server begins with: the scanner has no way to prepare MySQL's sessions."""
+    if connection.type != "mysql":
+        return ""
+    seconds = connection.options.get("statement_timeout", 0)
+    row = engine.execute(f"from mysql_query({literal(connection.name)}, 'select version() as v')").fetchone()
+    if row and "mariadb" in str(row[0]).lower():
+        limit = f", max_statement_time = {seconds}" if seconds else ""
+        return f"set statement tx_read_only = 1{limit} for "
+    return f"/*+ MAX_EXECUTION_TIME({seconds * 1000}) */" if seconds else ""
 
 
 def _existing(connection: Connection, exists: Any, what: str) -> Path:
@@ -153,10 +205,10 @@ def source_error(connection: Connection, error: duckdb.Error, *, stage: str = "c
         "",
         text,
     )
-    text = re.sub(r'^Failed to \w+ (COPY|query|MySQL query) ".*": (ERROR:\s+)?', "", text, flags=re.DOTALL)
+    text = re.sub(r'^Failed to [\w ]*?(COPY|query) ".*": ?(ERROR:\s+)?', "", text, flags=re.DOTALL)
     text = re.sub(r'^Cannot access file (".*") - .*', r"it may read no file: \1", text)
     text = re.sub(r"\n\s*(LINE \d+:.*|.*\^\s*)$", "", text, flags=re.DOTALL)
-    text = " ".join(line.strip() for line in text.splitlines() if line.strip())
+    text = " ".join(line.strip() for line in text.splitlines() if line.strip()) or _NO_REASON
     return SourceError(f"connection {connection.name!r} ({describe(connection)}): {stage}: {text}", hint=_hint(text))
 
 
@@ -169,6 +221,7 @@ def describe(connection: Connection) -> str:
     return f"{connection.type} at {options.get('host', 'localhost')}{port}/{options['database']}"
 
 
+_NO_REASON = "the server gave no reason: the connection was lost, or the query was ended there"
 _GONE = "the server went away: nothing of this pipeline was written, build again when it is back"
 _TOO_LONG = "`statement_timeout` in profiles.yml allows more; or something there holds a lock on the table"
 _HINTS = (
