@@ -52,3 +52,9 @@ def test_the_benchmark_of_resolution_prints_json() -> None:
     assert case["full"][0]["compute"] > 0
     assert case["changed"]["50"][0]["peak"] > 0
     assert case["partition"].endswith(" of 174")
+
+
+def test_the_benchmark_of_sources_runs_on_few_rows() -> None:
+    printed = benchmark("sources", "100")
+    assert {"csv", "parquet", "sqlite"} <= {line.split()[0] for line in printed.splitlines() if line}
+    assert "--threads 1" in printed
