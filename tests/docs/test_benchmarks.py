@@ -58,3 +58,9 @@ def test_the_benchmark_of_lint_runs_on_few_models() -> None:
     printed = benchmark("lint", "2", "--repeat", "1")
     for line in ("usersync --help", "usersync lint, one file", "2 models", "floor"):
         assert line in printed
+
+
+def test_the_benchmark_of_sources_runs_on_few_rows() -> None:
+    printed = benchmark("sources", "100")
+    assert {"csv", "parquet", "sqlite"} <= {line.split()[0] for line in printed.splitlines() if line}
+    assert "--threads 1" in printed

@@ -60,7 +60,9 @@ def _mysql(database: Database, found: list[str]) -> Iterator[None]:
     rows = database.execute(
         f"select argument {since} and command_type in ('Execute', 'Query') and thread_id in ({own})"
     )
-    found += [text.decode() if isinstance(text, bytes) else str(text) for (text,) in rows]
+    texts = (text.decode() if isinstance(text, bytes) else str(text) for (text,) in rows)
+    # What makes each statement read-only on MariaDB.
+    found += [re.sub(r"^set statement .*? for ", "", text) for text in texts]
 
 
 _LOGS = {"postgres": _postgres, "mysql": _mysql}

@@ -90,6 +90,34 @@ def test_one_project_reads_all_kinds_at_once(
     assert [name for (name,) in workspace.rows("select name from users order by 1")] == sorted(stores)
 
 
+MEET = """
+create function meet() returns text language plpgsql as $$
+declare others int;
+begin
+    for attempt in 1..200 loop
+        perform pg_stat_clear_snapshot();
+        select count(*) into others from pg_stat_activity
+        where datname = current_database() and state = 'active' and query like 'COPY%meeting%';
+        if others > 1 then perform pg_sleep(0.3); return 'met'; end if;
+        perform pg_sleep(0.05);
+    end loop;
+    return 'alone';
+end $$;
+create view meeting as select 1 as id, meet() as name
+"""
+
+
+@pytest.mark.postgres
+def test_pipelines_on_two_connections_are_read_at_once(workspace: Workspace, postgres: Database) -> None:
+    postgres.execute(MEET)
+    workspace.profile({"one": postgres.profile, "two": postgres.profile})
+    workspace.users("name text")
+    for name in ("one", "two"):
+        workspace.model(name, "select id, name from meeting", connection=name, user_id="id")
+    workspace.build("--threads", "2")
+    assert workspace.rows("select name from identities") == [("met",), ("met",)]
+
+
 # --- Read-only ---
 
 

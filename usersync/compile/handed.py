@@ -17,7 +17,7 @@ from usersync.compile.reach import Reach, bare_star, origins
 from usersync.compile.readings import reading
 from usersync.compile.source_types import SourceType
 from usersync.compile.sql import ident, literal
-from usersync.compile.tables import default_schema, is_cte
+from usersync.compile.tables import default_schema, is_cte, with_head
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Connection, Pipeline, Source, SourceColumn
 from usersync.project.syntax import first_offset
@@ -142,7 +142,8 @@ def server_literal(cursor: exp.Expr, dialect: str) -> str:
 
 def server_query(source: Source, sql: str) -> str:
     """DuckDB's table of what a server answers to a statement."""
-    return f"{source.connection.type}_query({literal(source.connection.name)}, {literal(sql)})"
+    sent = with_head(sql, source.statement_head)
+    return f"{source.connection.type}_query({literal(source.connection.name)}, {literal(sent)})"
 
 
 def rows_of(

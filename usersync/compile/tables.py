@@ -97,9 +97,15 @@ def headed(tree: exp.Query, head: str) -> exp.Query:
     calls = [call for call in tree.find_all(exp.Anonymous) if call.name.lower() == "mysql_query"]
     for call in calls if head else ():
         sql = call.expressions[1]
-        hinted = re.sub(r"^\s*select\b", lambda found: f"{found[0]} {head}", sql.this, flags=re.IGNORECASE)
-        sql.replace(exp.Literal.string(hinted if head.startswith("/*+") else head + sql.this))
+        sql.replace(exp.Literal.string(with_head(sql.this, head)))
     return tree
+
+
+def with_head(sql: str, head: str) -> str:
+    """A statement that begins with `head`, or has it as a hint of its SELECT."""
+    if not head.startswith("/*+"):
+        return head + sql
+    return re.sub(r"^\s*select\b", lambda found: f"{found[0]} {head}", sql, flags=re.IGNORECASE)
 
 
 def _refuse(message: str, node: exp.Expr, rendered: Rendered, hint: str | None = None) -> None:

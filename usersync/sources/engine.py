@@ -29,6 +29,7 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        "allow_persistent_secrets": False,
         "temp_directory": str(spill),
     }
     config |= {key: str(value) for key, value in (options or {}).items() if key in _OPTIONS}
