@@ -153,7 +153,7 @@ def _expression(
 ) -> tuple[exp.Expr | None, list[Diagnostic]]:
     key = f"mapping.{path}"
     try:
-        if any(token.token_type is TokenType.SEMICOLON for token in sqlglot.tokenize(text, read=DIALECT)):
+        if ";" in text and any(t.token_type is TokenType.SEMICOLON for t in sqlglot.tokenize(text, read=DIALECT)):
             return None, [model.problem("US002", _ONE_EXPRESSION, key)]
         tree = scalar(text, DIALECT)
     except SqlglotError as error:
