@@ -117,3 +117,28 @@ def test_statements_of_mariadb_only_read(workspace: Workspace, mysql: Database) 
     [error] = pipeline_of(workspace.build(expect=1), "p")["errors"]
     assert "READ ONLY transaction" in error["message"]
     assert mysql.execute("select nextval(s)") == [(1,)]
+
+
+@pytest.mark.postgres
+def test_a_session_that_the_server_ends(workspace: Workspace, postgres: Database) -> None:
+    postgres.execute("create view slow as select 1 as id, pg_sleep(60)::text as name")
+    workspace.users("name text")
+    workspace.model("p", "select id, name from slow", connection="it", user_id="id")
+    workspace.profile({"it": postgres.profile})
+    done = threading.Event()
+
+    def end_it() -> None:
+        asleep = f"wait_event = 'PgSleep' and datname = '{postgres.database}'"
+        while not done.wait(0.2):
+            postgres.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where {asleep}")
+
+    killer = threading.Thread(target=end_it)
+    killer.start()
+    try:
+        [error] = pipeline_of(workspace.build(expect=1), "p")["errors"]
+    finally:
+        done.set()
+        killer.join()
+    assert "connection 'it'" in error["message"]
+    assert "terminating connection due to administrator command" in error["message"]
+    assert error["hint"] == "the server went away: nothing of this pipeline was written, build again when it is back"
