@@ -241,18 +241,6 @@ def test_an_interrupt_is_heard_while_a_source_hangs(world: World, size: int, com
     assert_no_canary(world.workspace, said)
 
 
-@servers("postgres")
-def test_a_session_that_the_server_ends(world: World) -> None:
-    world.database.execute("create view slow as select 1 as id, pg_sleep(60)::text as name")
-    world.workspace.model("crm", "select id, name from slow", connection="crm", user_id="id")
-    process = world.start()
-    asleep = f"application_name = 'usersync' and wait_event = 'PgSleep' and datname = '{world.database.database}'"
-    while not any(world.database.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where {asleep}")):
-        assert process.poll() is None
-    out, err = process.communicate(timeout=60)
-    assert_failed(world, process.returncode, out + err)
-
-
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
     """The table `people` locked against all others."""
