@@ -97,8 +97,8 @@ def received(workspace: Workspace, store: Store) -> Iterator[list[str]]:
         with tapped(store.database) as wire:
             workspace.profile({"it": {**wire.database.profile, "sslmode": "disable"}})
             yield found
-            texts = re.findall(rb'\((select [^\0]*?"people"[^\0]*?)\) AS __unnamed_subquery[^\0]*?TO STDOUT', wire.sent)
-            found += [text.decode() for text in texts]
+            seen = re.findall(rb'\((select [^\0]*?"people"[^\0]*?)\) AS __unnamed_subquery[^\0]*?TO STDOUT', wire.sent)
+            found += [text.decode() for text in seen]
         return
     [(start, output)] = store.database.execute("select now(6), @@global.log_output")
     store.execute("set global log_output = 'TABLE'; set global general_log = on")
@@ -106,12 +106,13 @@ def received(workspace: Workspace, store: Store) -> Iterator[list[str]]:
         yield found
     finally:
         store.execute(f"set global general_log = off; set global log_output = '{output}'")
-    like = f"select %`{store.database.database}`.`people`%"
+    like = f"set statement % for select %`{store.database.database}`.`people`%"
     rows = store.database.execute(
         "select argument from mysql.general_log where command_type = 'Execute' "
         f"and event_time >= '{start}' and convert(argument using utf8mb4) like '{like}'"
     )
-    found += [text.decode() if isinstance(text, bytes) else str(text) for (text,) in rows]
+    texts = [text.decode() if isinstance(text, bytes) else str(text) for (text,) in rows]
+    found += [re.sub("^set statement .*? for ", "", text) for text in texts]
 
 
 def plan(store: Store, statement: str) -> str:
