@@ -30,7 +30,7 @@ PLACEHOLDER = re.compile(r"__cursor_+\Z")
 _SPELLED = "$LAST_SYNC_TIMESTAMP"
 
 _WRITES = (*STATEMENTS, exp.Into, exp.Lock)
-_REFUSED = (*_WRITES, exp.Parameter, exp.Placeholder, exp.SessionParameter)
+_REFUSED = (*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,9 @@ def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], tokens: Seque
             continue
         # Places take another rendering: they are found only for what is wrong.
         where = rendered.location(tokens[0].start) if node is statements[0] else _place(rendered, node, tokens)
-        if isinstance(node, _WRITES) or (isinstance(node, OTHERS) and node is not statements[0]):
+        if isinstance(node, OTHERS) and node is statements[0]:
+            continue
+        if isinstance(node, (*_WRITES, *OTHERS)):
             raise ConfigError(Diagnostic("US501", f"a model only reads: {_word(node)} is refused", where))
         hint = "the cursor is ${updated_at}; other values come from var() and env_var()"
         raise ConfigError(Diagnostic("US003", f"unknown parameter {node.sql()}", where, hint))
