@@ -37,7 +37,7 @@ def test_the_benchmark_of_resolution_runs_on_few_identities() -> None:
         "full: compute",
         "full, memory limited: apply",
         "100 changed: commit",
-        "full: links: create usersync.links",
+        "full: links: create temp.links",
     ):
         assert line in printed
     if find_spec("numpy") and shutil.which("cc"):

@@ -227,7 +227,7 @@ def test_a_server_that_goes_when_all_is_read_is_no_failure(world: World) -> None
 
 
 @BOTH
-@pytest.mark.parametrize(("command", "size"), [("build", 0), ("preview crm", 3_000), ("build", 300_000)])
+@pytest.mark.parametrize(("command", "size"), [("build", 0), ("preview crm", 1_000), ("build", 300_000)])
 def test_an_interrupt_is_heard_while_a_source_hangs(world: World, size: int, command: str) -> None:
     before = world.state()
     world.relay.stop_after(size, hang=True)

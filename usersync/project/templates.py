@@ -57,7 +57,8 @@ class _OffsetLexer(Lexer):
 
 class _Environment(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, loader=DictLoader({}), keep_trailing_newline=True)
+        # Jinja's optimizer would change trees that are read again.
+        super().__init__(undefined=StrictUndefined, loader=DictLoader({}), keep_trailing_newline=True, optimized=False)
         self.globals.pop("lipsum", None)
 
     @cached_property
