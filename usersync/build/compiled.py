@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -11,18 +11,17 @@ import sqlglot
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from usersync.build.extract import raw_table
-from usersync.build.read import heard
+from usersync.build.read import attach_all, heard
 from usersync.compile.cursor import cursor_literal
 from usersync.compile.pipeline import UNKNOWN, Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
 from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT, literal
 from usersync.compile.times import needs_format
-from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, did_you_mean
+from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, UsersyncError, did_you_mean
 from usersync.project.model import Connection, Pipeline, Project, Source
 from usersync.project.types import NESTED
-from usersync.sources.attach import attach
-from usersync.sources.engine import engine_for, seal
+from usersync.sources.engine import engine_for
 from usersync.sources.inspect import Inspected, inspect
 
 NOW = "2000-01-01 00:00:00"
@@ -45,7 +44,7 @@ def compiled_sql(
         raise ConfigError("there is no profiles.yml")
     connections = {stem: project.profile.connections[c.model.connection] for stem, c in compiled.items()}
     with engine_for(project.root) as engine:
-        sources = {} if offline else heard(engine, partial(_attached, engine, connections.values()))
+        sources = {} if offline else attach_all(engine, connections.values(), threads=len(connections))
         for stem, pipeline in compiled.items():
             found, problem = _inspected(engine, pipeline, connections[stem], sources)
             yield stem, _text(engine, found, dialect), problem
@@ -55,12 +54,12 @@ def _inspected(
     engine: duckdb.DuckDBPyConnection,
     compiled: Compiled,
     connection: Connection,
-    sources: Mapping[str, Source | SourceError],
+    sources: Mapping[str, Source | UsersyncError],
 ) -> tuple[Inspected, Diagnostic | None]:
     problem = None
     if source := sources.get(connection.name):
         try:
-            if isinstance(source, SourceError):
+            if isinstance(source, UsersyncError):
                 raise source
             return heard(engine, partial(inspect, engine, compiled, source)), None
         except SourceError as error:
@@ -69,19 +68,6 @@ def _inspected(
     expressions = tuple(_ANY if m.target.type.kind in NESTED else UNKNOWN for m in compiled.mapped)
     assumed = Inspected(compiled, Source(connection), dict.fromkeys(compiled.columns or (), UNKNOWN), expressions)
     return assumed, problem
-
-
-def _attached(engine: duckdb.DuckDBPyConnection, connections: Iterable[Connection]) -> dict[str, Source | SourceError]:
-    """Sources, each attached once, or why it cannot be; no other can be attached after them."""
-    found: dict[str, Source | SourceError] = {}
-    wanted = {connection.name: connection for connection in connections}
-    for name, connection in wanted.items():
-        try:
-            found[name] = attach(engine, connection)
-        except SourceError as error:
-            found[name] = error
-    seal(engine, wanted.values())
-    return found
 
 
 def _text(engine: duckdb.DuckDBPyConnection, found: Inspected, dialect: str | None) -> str:

@@ -299,4 +299,4 @@ def _inside(written: str, connection: Connection, node: exp.Expr, rendered: Rend
         _refuse("'' is not the path of a file", node, rendered)
     if "\0" in written:
         _refuse(f"{written!r} is not the path of a file", node, rendered)
-    return ((connection.root / str(connection.options["path"])).resolve() / written).as_posix()
+    return (connection.place / written).as_posix()

@@ -37,6 +37,11 @@ class Connection:
     root: Path
     """The folder that relative paths start from: the project's."""
 
+    @property
+    def place(self) -> Path:
+        """What `path` of the options means, with links followed."""
+        return (self.root / str(self.options["path"])).resolve()
+
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:

@@ -12,13 +12,13 @@ import duckdb
 
 from usersync.compile.conversions import value_of
 from usersync.compile.source_types import source_type
-from usersync.compile.sql import literal, statements, template
+from usersync.compile.sql import literal, template
 from usersync.diagnostics import ConfigError, did_you_mean
 from usersync.project.model import Property, UserSchema
 from usersync.project.types import NESTED, Kind, PropertyType
 from usersync.resolve.links import value_hash
 from usersync.resolve.state import read_state
-from usersync.warehouse.store import rows
+from usersync.warehouse.store import rows, template_rows
 
 PACKAGE = "usersync.report"
 MOST = 10
@@ -172,10 +172,7 @@ def _hashes(engine: duckdb.DuckDBPyConnection, path: str, value: str) -> list[st
 
 
 def _holders(engine: duckdb.DuckDBPyConnection, **sought: Any) -> list[tuple[int, int | None]]:
-    *before, holders = statements(PACKAGE, "holders", **sought)
-    for statement in before:
-        engine.execute(statement)
-    return _clusters(engine, holders)
+    return [(component, key) for component, key in template_rows(engine, PACKAGE, "holders", **sought)]
 
 
 def _leaf(engine: duckdb.DuckDBPyConnection, users: UserSchema, path: str) -> Property:

@@ -21,7 +21,7 @@ from usersync.resolve.linking import Linking
 from usersync.resolve.links import MAX_IDENTIFIERS, identifiers_of, stored_values
 from usersync.resolve.state import read_state, resolution_of
 from usersync.resolve.unlink import Evidence, part
-from usersync.warehouse.store import rows, run_template
+from usersync.warehouse.store import look_up_many, rows, run_template
 
 _PRIMARY = 1 << 60
 """Lifts the rank of a primary source's values over all others'."""
@@ -78,8 +78,7 @@ class Resolution:
         Raises:
             ConfigError: there are too many identifiers.
         """
-        # Up to so many keys a lookup skips the row groups that have none of them.
-        self.engine.execute("set dynamic_or_filter_threshold = 3000")
+        look_up_many(self.engine)
         self._linking = self._arrive()
         self._decide()
         self.idle = not self.full and not rows(

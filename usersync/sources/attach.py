@@ -16,8 +16,8 @@ import duckdb
 from usersync.compile.sql import ident, literal
 from usersync.diagnostics import SourceError
 from usersync.project.model import Connection, Source
-from usersync.sources.catalog import read_tables
-from usersync.sources.engine import folder, set_option
+from usersync.sources.catalog import read_tables, server_version
+from usersync.sources.engine import set_option
 from usersync.sources.extensions import load_extension
 
 EXTENSIONS = {"postgres": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}
@@ -117,15 +117,14 @@ def _statement_head(engine: duckdb.DuckDBPyConnection, connection: Connection) -
     if connection.type != "mysql":
         return ""
     seconds = connection.options.get("statement_timeout", 0)
-    row = engine.execute(f"from mysql_query({literal(connection.name)}, 'select version() as v')").fetchone()
-    if row and "mariadb" in str(row[0]).lower():
+    if "mariadb" in server_version(engine, connection).lower():
         limit = f", max_statement_time = {seconds}" if seconds else ""
         return f"set statement tx_read_only = 1{limit} for "
     return f"/*+ MAX_EXECUTION_TIME({seconds * 1000}) */" if seconds else ""
 
 
 def _existing(connection: Connection, exists: Any, what: str) -> Path:
-    path = folder(connection)
+    path = connection.place
     if not exists(path):
         hint = "paths in profiles.yml start at the project's folder"
         raise SourceError(f"connection {connection.name!r}: there is no {what} {path}", hint=hint)

@@ -77,11 +77,20 @@ def json_columns(
     Raises:
         duckdb.Error: the server does not say.
     """
-    [(version,)] = _ask(engine, connection, "version")
-    found = _MARIADB.match(str(version))
+    found = _MARIADB.match(server_version(engine, connection))
     if found is None or tuple(map(int, found.groups())) < _CHECKS_SINCE:
         return set()
     return {row[:3] for row in _ask(engine, connection, "json_columns_mariadb", schemas=_listed(schemas))}
+
+
+def server_version(engine: duckdb.DuckDBPyConnection, connection: Connection) -> str:
+    """What a server says that it is.
+
+    Raises:
+        duckdb.Error: the server does not say.
+    """
+    [(version,)] = _ask(engine, connection, "version")
+    return str(version)
 
 
 def _listed(names: Collection[str]) -> str:

@@ -73,14 +73,9 @@ def seal(engine: duckdb.DuckDBPyConnection, connections: Iterable[Connection]) -
         connections: Those that are read; the folders and addresses of files among them stay open.
     """
     files = [c for c in connections if c.type == "files"]
-    open_to = [str(folder(c)) for c in files] + [url for c in files for url in c.options.get("urls", ())]
+    open_to = [str(c.place) for c in files] + [url for c in files for url in c.options.get("urls", ())]
     engine.execute(f"set global allowed_directories = {literal(open_to)}")
     engine.execute("set global enable_external_access = false")
-
-
-def folder(connection: Connection) -> Path:
-    """What `path` of a connection means, with links followed."""
-    return (connection.root / str(connection.options["path"])).resolve()
 
 
 def reason_of(error: duckdb.Error) -> str:

@@ -58,7 +58,7 @@ def _matching(engine: duckdb.DuckDBPyConnection, path: str) -> list[str]:
 
 
 def _check_links(files: list[str], source: Source, where: Location) -> None:
-    root = (source.connection.root / str(source.connection.options["path"])).resolve()
+    root = source.connection.place
     for file in files:
         if not is_url(file) and not Path(file).resolve().is_relative_to(root):
             raise _leads_out(file, source, where)

@@ -11,9 +11,17 @@ from pathlib import Path
 
 import duckdb
 
-from usersync.compile.sql import statements, template
+from usersync.compile.sql import literal, template
 from usersync.project.model import UserSchema
-from usersync.warehouse.store import ALIAS, PROPERTY_TABLES, attach_warehouse, prepare_tables, properties_fit, rows
+from usersync.warehouse.store import (
+    ALIAS,
+    PROPERTY_TABLES,
+    attach_warehouse,
+    prepare_tables,
+    properties_fit,
+    rows,
+    run_template,
+)
 
 STAND_IN = "stand_in"
 """The database in memory, beside the warehouse."""
@@ -61,8 +69,7 @@ def tables_of_today(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> Ite
         return
     engine.execute(f"attach ':memory:' as {STAND_IN} (compress)")
     engine.execute(f"use {STAND_IN}")
-    for statement in statements("usersync.warehouse", "stand_in", stored=ALIAS, tables=sorted(_wanted() & stored)):
-        engine.execute(statement)
+    run_template(engine, "usersync.warehouse", "stand_in", stored=ALIAS, tables=sorted(_wanted() & stored))
     prepare_tables(engine, users, database=STAND_IN)
     try:
         yield STAND_IN
@@ -78,5 +85,5 @@ def _wanted() -> set[str]:
 
 
 def _tables(engine: duckdb.DuckDBPyConnection) -> set[str]:
-    found = f"select schema_name || '.' || table_name from duckdb_tables() where database_name = '{ALIAS}'"
+    found = f"select schema_name || '.' || table_name from duckdb_tables() where database_name = {literal(ALIAS)}"
     return {name for (name,) in rows(engine, found)} - {f"usersync.{table}" for table in PROPERTY_TABLES}

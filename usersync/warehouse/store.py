@@ -14,7 +14,7 @@ import duckdb
 from usersync.compile.sql import literal, statements, template
 from usersync.diagnostics import ConfigError, WarehouseError
 from usersync.project.model import RESERVED, Profile, UserSchema
-from usersync.sources.engine import reason_of
+from usersync.sources.engine import reason_of, set_option
 
 ALIAS = "warehouse"
 DEFAULT_PATH = "target/warehouse.duckdb"
@@ -140,15 +140,15 @@ def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema, *, data
     engine.execute(template("usersync.warehouse", "tables"))
     if database == ALIAS and properties_fit(engine, users):
         return
-    for statement in statements(
+    run_template(
+        engine,
         "usersync.warehouse",
         "layout",
         leaves=users.leaves,
         stored=ALIAS,
         identities=_names(_property_columns(engine, "identity_rows")),
         people=_names(_property_columns(engine, "user_rows")),
-    ):
-        engine.execute(statement)
+    )
 
 
 def properties_fit(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> bool:
@@ -202,6 +202,25 @@ def run_template(engine: duckdb.DuckDBPyConnection, package: str, name: str, **v
     """Runs every statement of a package's SQL template."""
     for statement in statements(package, name, **values):
         engine.execute(statement)
+
+
+def template_rows(
+    engine: duckdb.DuckDBPyConnection, package: str, name: str, **values: object
+) -> list[tuple[Any, ...]]:
+    """Runs every statement of a package's SQL template; all rows of the last one."""
+    *before, last = statements(package, name, **values)
+    for statement in before:
+        engine.execute(statement)
+    return rows(engine, last)
+
+
+LOOKED_UP = 3_000
+"""Up to so many keys a lookup skips the row groups that have none of them; DuckDB's default is 50."""
+
+
+def look_up_many(engine: duckdb.DuckDBPyConnection) -> None:
+    """Lets lookups of up to `LOOKED_UP` keys skip row groups: beyond it they are scans."""
+    set_option(engine, "dynamic_or_filter_threshold", LOOKED_UP)
 
 
 def rows(engine: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from usersync.compile.sql import ident, literal, statements, template
+from usersync.compile.sql import ident, literal, template
 from usersync.diagnostics import ConfigError
 from usersync.project.model import Property, UserSchema
 from usersync.project.overrides import Kind as DecisionKind
@@ -22,8 +22,7 @@ from usersync.report.explain.values import Ignored, Member, Origin, Rules, Sourc
 from usersync.report.people import Person
 from usersync.resolve.links import SAME_ID, Identifier, id_value, identifiers_of, value_hash
 from usersync.resolve.state import read_state, resolution_of
-from usersync.sources.engine import set_option
-from usersync.warehouse.store import rows, run_template
+from usersync.warehouse.store import rows, run_template, template_rows
 
 PACKAGE = "usersync.report.explain"
 
@@ -94,11 +93,6 @@ def read_settings(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> Setti
         state.salt,
         resolution_of(users, state) == state.resolution,
     )
-
-
-def look_up_many(engine: duckdb.DuckDBPyConnection) -> None:
-    """Lets lookups of up to 3,000 keys skip row groups; DuckDB's default is 50, and beyond it they are scans."""
-    set_option(engine, "dynamic_or_filter_threshold", 3_000)
 
 
 def load_people(
@@ -180,10 +174,7 @@ def _shared(engine: duckdb.DuckDBPyConnection) -> list[SharedKeys]:
 def read_members(engine: duckdb.DuckDBPyConnection, settings: Settings, keys: Iterable[int]) -> dict[int, Member]:
     """Some of the loaded identities by their keys, the oldest first."""
     _choose(engine, keys)
-    *before, members = statements(PACKAGE, "members", identifiers=settings.identifiers)
-    for statement in before:
-        engine.execute(statement)
-    found = rows(engine, members)
+    found = template_rows(engine, PACKAGE, "members", identifiers=settings.identifiers)
     return {pk: Member(*(pk, *said, tuple(map(_values, held)), user)) for pk, *said, held, user in found}
 
 

@@ -19,7 +19,6 @@ from usersync.report.explain.load import (
     load_outsiders,
     load_people,
     load_shared,
-    look_up_many,
     read_decisions,
     read_members,
     read_origins,
@@ -31,6 +30,7 @@ from usersync.report.explain.values import Comparison, Explanation, Member, Rule
 from usersync.report.explain.walk import between, nearest
 from usersync.report.people import Person
 from usersync.report.warehouse import reading
+from usersync.warehouse.store import look_up_many
 
 MOST = 2_000
 """Identities of one user that are looked at in Python, and shown."""
