@@ -92,8 +92,7 @@ full join temp.before as b on b._pk = p._pk
 where p.component is distinct from b.component or p._user is distinct from b._user;
 
 delete from usersync.components
-where component in (select old_component from temp.settled)
-    and _pk in (select _pk from temp.settled);
+where rowid in (select place from temp.before where _pk in (select _pk from temp.settled));
 
 insert into usersync.components
 select component, _pk, _user
@@ -111,8 +110,12 @@ where component is not null and component is distinct from old_component
 order by _pk;
 
 delete from usersync.links
-where value_hash in (select v from temp.went)
-    and (member & 4294967295)::bigint in (select (member & 4294967295)::bigint from temp.went);
+where rowid in (
+    select place
+    from temp.hits
+    where value_hash in (select v from temp.went)
+        and (member & 4294967295)::bigint in (select (member & 4294967295)::bigint from temp.went)
+);
 
 insert into usersync.links
 select v, member

@@ -38,6 +38,8 @@ set _pk = b._pk, _age = b._age, _own_id = b._own_id
 from temp.born as b
 where d.rowid = b.row;
 
+drop table temp.born;
+
 update temp.delta as d
 set _age = h._age, _own_id = h._own_id, _heir = true
 from temp.heirs as h

@@ -8,6 +8,6 @@ create or replace temp table went as
 
 -- The links of these values so far.
 create or replace temp table hits as
-select value_hash, member
+select rowid as place, value_hash, member
 from usersync.links
 where value_hash in (select v from temp.came union all select v from temp.went);

@@ -6,5 +6,6 @@ left join temp.labels as b on b.node = a.p
 union all
 select node, root from temp.labels;
 
-create or replace temp table labels as
-select node, root from temp.composed;
+drop table temp.labels;
+
+alter table temp.composed rename to labels;

@@ -49,6 +49,6 @@ where p.decision = 'link'
     and (p.a, p.b) not in (select (a, b) from pairs where decision = 'unlink');
 
 create or replace temp table decisions_changed as
-(from temp.decided except from usersync.decisions)
+(select decision, a, b from temp.decided except select decision, a, b from usersync.decisions)
 union all
-(from usersync.decisions except from temp.decided);
+(select decision, a, b from usersync.decisions except select decision, a, b from temp.decided);

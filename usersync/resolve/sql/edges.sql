@@ -72,3 +72,8 @@ from (
     where decision = 'link'
 )
 where a <> b;
+
+-- All that is in memory beside what is still needed makes the rest slower.
+{% for table in ("successors", "followers", "closed", "masked", "mask_pairs") %}
+drop table temp.{{ table }};
+{% endfor %}

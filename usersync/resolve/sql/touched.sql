@@ -18,7 +18,7 @@ where _pk in (
 );
 
 create or replace temp table before as
-select component, _pk, _user
+select rowid as place, component, _pk, _user
 from usersync.components
 where component in (select component from temp.touched_components);
 
