@@ -47,7 +47,7 @@ select
     case m.change when 'merged' then m.user_id when 'split' then k.user_id end as old_user_id
 from temp.user_moves as m
 left join temp.user_keys as k on k._user = m.other_user
-order by all;
+order by m._user, m.change, m.other_user;
 
 delete from user_accounts
 where (user_id, account_id) in (select (user_id, account_id) from temp.account_delta);

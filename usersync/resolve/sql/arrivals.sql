@@ -15,16 +15,10 @@ from temp.delta as d
 where d._action = 'delete'
     and d._own_id not in (select _own_id from temp.delta where _action = 'update');
 
-create or replace temp table bereaved as
-select component, _pk, _user
-from usersync.components
-where component in (select component from usersync.nodes where _pk in (select _pk from temp.gone));
-
 create or replace temp table survivors as
 select c._pk, g._own_id, c._user
-from temp.bereaved as c
+from usersync.components as c
 join temp.gone as g on g._age = c._user
-join temp.bereaved as d on d.component = c.component and d._pk = g._pk and d._user = c._user
 where c._pk not in (select _pk from temp.delta where _action = 'delete');
 
 create or replace temp table heirs as
