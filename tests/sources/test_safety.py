@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from tests.servers import Database
-from tests.sources.tables import Store
+from tests.sources.tables import FOLDER, Store
 from tests.support import Workspace
 from usersync.project.calls import callable_names, refused_calls
 from usersync.project.model import Connection
@@ -290,6 +290,108 @@ def test_a_view_of_a_source_reads_no_file(workspace: Workspace) -> None:
         assert "canary7f3a9c" not in outcome.output
 
 
+def viewing(workspace: Workspace, *statements: str) -> None:
+    """A pipeline over the view `people` of a DuckDB file, made where another connection, `other`, is at hand too."""
+    other, it = Store("duckdb", workspace.root, stem="other"), Store("duckdb", workspace.root)
+    other.fill("secrets", "id bigint, name text", [(1, CANARY)])
+    it.fill("own", "id bigint, name text", [(1, "Ann")])
+    lake = workspace.write("lake/a.csv", f"id,name\n1,{CANARY}\n")
+    workspace.profile({"it": it.profile, "other": other.profile, "lake": {"type": "files", "path": "lake"}})
+    workspace.users("name text")
+    for stem, table in {"it": "own", "other": "secrets", "lake": "'a.csv'"}.items():
+        workspace.model(stem, f"select id, name from {table}", connection=stem, user_id="id")
+    workspace.build()
+    with duckdb.connect(str(workspace.root / f"{FOLDER}/it.duckdb")) as file:
+        file.execute(f"attach '{workspace.root / FOLDER / 'other.duckdb'}' as other (read_only)")
+        file.execute(f"attach '{workspace.root / 'target/warehouse.duckdb'}' as warehouse (read_only)")
+        for statement in statements:
+            file.execute(statement.format(lake=lake))
+    workspace.model("it", "select id, name from people", connection="it", user_id="id")
+
+
+CANARY = "canary7f3a9c"
+LEADING_OUT = {
+    "the warehouse": ("create view people as select 2 as id, name from warehouse.main.users",),
+    "the warehouse's state": (
+        "create view people as select 2 as id, run_id::text as name from warehouse.usersync.runs",
+    ),
+    "a connection": ("create view people as from other.secrets",),
+    "inside of a query": ("create view people as select 2 as id, (select max(name) from other.secrets) as name",),
+    "a view of a view": ("create view v as from other.secrets", "create view people as from v"),
+    "a macro": (
+        "create macro f(x) as (select max(name) from other.secrets)",
+        "create view people as select 2 as id, f(1) as name",
+    ),
+    "a macro of a table": ("create macro f() as table from other.secrets", "create view people as from f()"),
+    "a macro that looks like a function": (
+        "create macro lower(x) as (select max(name) from other.secrets)",
+        "create view people as select id, lower(name) as name from own",
+    ),
+    "a query as text": ("create view people as from query('from other.secrets')",),
+    "a name as text": ("create view people as from query_table('other.secrets')",),
+    "a file of another connection": ("create view people as from read_csv('{lake}')",),
+    "files of another connection": ("create view people as select 1 as id, file as name from glob('{lake}')",),
+    "settings": ("create view people as select 1 as id, value as name from duckdb_settings()",),
+}
+
+
+@pytest.mark.parametrize("way", LEADING_OUT)
+def test_a_view_of_a_source_reads_its_own_file_only(workspace: Workspace, way: str) -> None:
+    viewing(workspace, *LEADING_OUT[way])
+    before = workspace.rows("from identities order by all")
+    for command in (["build"], ["preview", "it"], ["plan"]):
+        outcome = workspace.run(*command)
+        assert (outcome.exit_code in (1, 2), CANARY in outcome.output) == (True, False)
+        # What is not attached for a preview does not exist there.
+        said = "models/it.sql:2:22: the view 'people' of connection 'it' reads " in outcome.stderr
+        assert said or (command[0] == "preview" and "connection 'it'" in outcome.stderr)
+    assert workspace.rows("from identities order by all") == before
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("call", ["crm.public.people", "postgres_query('crm', 'select * from people')"])
+def test_a_view_of_a_source_asks_no_server(workspace: Workspace, postgres: Database, call: str) -> None:
+    postgres.execute(f"create table people as select 1 as id, '{CANARY}' as name")
+    it = Store("duckdb", workspace.root)
+    it.fill("own", "id bigint, name text", [(1, "Ann")])
+    with open_engine(workspace.root / "spill") as engine:
+        attached(engine, Store("postgres", workspace.root, postgres), "crm")
+        engine.execute(f"attach '{workspace.root / FOLDER / 'it.duckdb'}' as file")
+        engine.execute(f"create view file.people as from {call}")
+    workspace.profile({"it": it.profile, "crm": postgres.profile})
+    workspace.users("name text")
+    workspace.model("crm", "select id, name from people", connection="crm", user_id="id")
+    workspace.model("it", "select id, name from people", connection="it", user_id="id")
+    outcome = workspace.run("build")
+    assert (outcome.exit_code, "the view 'people' of connection 'it' reads " in outcome.stderr) == (1, True)
+    assert workspace.rows("select pipeline from identities") == [("crm",)]
+
+
+OWN = {
+    "a view of a view": ("create view v as from own", "create view people as from v"),
+    "a macro": ("create macro f(x) as trim(x)", "create view people as select id, f(name) as name from own"),
+    "series and lists": (
+        "create view people as select o.id, o.name from own as o, range(1), unnest([1]), json_each('[1]')",
+    ),
+    "a recursion": (
+        "create view people as with recursive r as (select 1 as id union all select id + 1 from r where id < 3) "
+        "select own.id, name from own join r using (id)",
+    ),
+    "groups and windows": (
+        "create view people as select id, max(name) as name from own group by id qualify row_number() over () = 1",
+    ),
+    "a pivot": ("create view people as select id, 'Ann' as name from (pivot own on name in ('Ann') using count(*))",),
+    "another schema": ("create schema s", "create table s.t as from own", "create view people as from s.t"),
+}
+
+
+@pytest.mark.parametrize("way", OWN)
+def test_a_view_of_a_sources_own_tables_is_read(workspace: Workspace, way: str) -> None:
+    viewing(workspace, *OWN[way])
+    workspace.build()
+    assert workspace.rows("select identity_id, name from identities where pipeline = 'it'") == [("1", "Ann")]
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -325,8 +427,8 @@ def engine(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield engine
 
 
-def attached(engine: duckdb.DuckDBPyConnection, store: Store) -> Connection:
-    connection = Connection("it", store.kind, {k: v for k, v in store.profile.items() if k != "type"}, store.root)
+def attached(engine: duckdb.DuckDBPyConnection, store: Store, name: str = "it") -> Connection:
+    connection = Connection(name, store.kind, {k: v for k, v in store.profile.items() if k != "type"}, store.root)
     attach(engine, connection)
     return connection
 

@@ -21,6 +21,7 @@ from usersync.sources.catalog import with_schemas
 from usersync.sources.engine import reason_of
 from usersync.sources.files import check_files
 from usersync.sources.results import with_results
+from usersync.sources.views import check_views
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
         ConfigError: the query or mapping does not fit what the source has.
     """
     check_files(engine, compiled, source)
+    check_views(engine, compiled, source)
     source = _with_schemas(engine, compiled, source)
     if compiled.model.pushdown is None:
         for query in (compiled.full, compiled.incremental):
