@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from tests.servers import Database
 
@@ -23,12 +25,24 @@ class Relay:
     """What it does then: stop passing bytes on, or else cut the connections and take no more."""
     done: threading.Event = field(default_factory=threading.Event)
     """Set when it stopped passing bytes on."""
+    asked: Callable[[bytes], None] = lambda _: None
+    """Called with what a client sends, before the server gets it."""
     _open: list[socket.socket] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop_after(self, size: int, *, hang: bool = False) -> None:
         """Sets when to stop, and how."""
         self.hangs, self.allowance = hang, size
+
+    def at_request(self, number: int, words: bytes, act: Callable[[], None]) -> None:
+        """Sets what happens when a client is about to ask for the n-th time for something with these words."""
+        counted = count(1)
+
+        def asked(data: bytes) -> None:
+            if words in _plain(data) and next(counted) == number:
+                act()
+
+        self.asked = asked
 
     def cut(self) -> None:
         """Cuts all connections, and takes no more."""
@@ -66,6 +80,8 @@ class Relay:
                         threading.Event().wait()
                     self.cut()
                     return
+                if not answers:
+                    self.asked(data)
                 target.sendall(data)
 
     def _passes(self, size: int) -> bool:
@@ -73,6 +89,18 @@ class Relay:
             return True
         self.allowance -= size
         return self.allowance >= 0
+
+
+def _plain(data: bytes) -> bytes:
+    """What a client says; those of MySQL compress what is long, packet by packet."""
+    found, at = data, 0
+    with suppress(zlib.error):
+        while len(data) >= at + 7:
+            end = at + 7 + int.from_bytes(data[at : at + 3], "little")
+            if any(data[at + 4 : at + 7]):
+                found += zlib.decompress(data[at + 7 : end])
+            at = end
+    return found
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -202,6 +203,56 @@ def assert_failed(world: World, code: int, said: str) -> None:
     results = json.loads((world.workspace.root / "target/run_results.json").read_text())
     assert (pipeline_of(results, "crm")["outcome"], pipeline_of(results, "app")["inserted"]) == ("failed", 1)
     assert_no_canary(world.workspace, said)
+
+
+def altered_before_reading(world: World, column: str, kind: str) -> tuple[int, str]:
+    """What a build says while a column gets another type: it asks for a table twice, for its types and its rows."""
+    world.database.execute("update people set name = '7'")
+    postgres = f"alter {column} type {kind} using {column}::text::{kind}"
+    verb = postgres if world.database.kind == "postgres" else f"modify {column} {kind}"
+    done = threading.Event()
+
+    def alter() -> None:
+        world.database.execute(f"alter table people {verb}")
+        done.set()
+
+    quote = '"' if world.database.kind == "postgres" else "`"
+    world.relay.at_request(2, f"{quote}people{quote}".encode(), alter)
+    code, said = world.run()
+    assert done.is_set(), said
+    return code, said
+
+
+@BOTH
+@pytest.mark.parametrize(("column", "kind"), [("name", "int"), ("id", "text")])
+def test_a_type_that_changes_between_describing_and_reading(world: World, column: str, kind: str) -> None:
+    before = world.state()
+    code, said = altered_before_reading(world, column, kind)
+    assert_failed(world, code, said)
+    assert f"column '{column}' became" in said
+    assert "hint: the table was changed meanwhile: build again" in said
+    assert world.state() == before
+
+
+@servers("postgres")
+def test_an_update_time_that_becomes_text_between_describing_and_reading(world: World) -> None:
+    before = world.state()
+    code, said = altered_before_reading(world, "ts", "text")
+    assert_failed(world, code, said)
+    assert "operator does not exist: text >= timestamp" in said
+    assert world.state() == before
+
+
+@servers("mysql")
+def test_an_update_time_that_mysql_compares_otherwise_moves_no_cursor(world: World) -> None:
+    """MySQL compares a number with a time without a word: no row is newer. The next build sees the type."""
+    [before, [(_, cursor, *_)]] = world.state()
+    altered_before_reading(world, "ts", "bigint")
+    for _ in range(2):
+        [now, [(_, value, *_)]] = world.state()
+        assert (now, value) == (before, cursor)
+        code, said = world.run()
+        assert (code, "error: models/crm.sql" in said) == (1, True), said
 
 
 @BOTH
