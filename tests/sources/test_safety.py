@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
+import pymysql
 import pytest
+import sqlglot
 
 from tests.servers import Database
 from tests.sources.tables import FOLDER, Store
@@ -230,8 +233,6 @@ def test_every_function_that_may_be_called_makes_a_value_of_values() -> None:
 
 
 def test_servers_have_lists_of_their_own() -> None:
-    import sqlglot
-
     def refused(sql: str, dialect: str) -> list[str]:
         return [name for _, name, _ in refused_calls(sqlglot.parse_one(sql, read=dialect), dialect)]
 
@@ -241,6 +242,78 @@ def test_servers_have_lists_of_their_own() -> None:
         if "->" not in call and "(select" not in call:
             assert refused(f"select {call}", "postgres"), call
             assert refused(f"select {call}".replace('"', "`"), "mysql"), call
+
+
+def spellings(name: str, dialect: str) -> list[str]:
+    """Queries that call a function, in all ways that parse."""
+    quoted = f"`{name}`" if dialect == "mysql" else f'"{name}"'
+    names = [name, name.upper(), *([quoted, f"pg_catalog.{name}"] if dialect == "postgres" else [])]
+    calls = [f"{n}({arguments})" for n in names for arguments in ("", "1", "'x'", "'x', 1", "'x', 1, 2")]
+    found = []
+    for sql in [*(f"select {call} as id" for call in calls), f"select * from {quoted}('x')"]:
+        with suppress(sqlglot.errors.SqlglotError, TypeError):  # as sqlglot does at `date_add()`
+            sqlglot.parse_one(sql, read=dialect)
+            found.append(sql)
+    return found
+
+
+def let_through(names: list[str], dialect: str) -> set[str]:
+    """Those of some functions that a query may call in one spelling or another."""
+    return {
+        name
+        for name in names
+        for sql in spellings(name, dialect)
+        if not any(refused_calls(sqlglot.parse_one(sql, read=dialect), dialect))
+    }
+
+
+EXTENSIONS = (
+    "adminpack",
+    "dblink",
+    "file_fdw",
+    "lo",
+    "pageinspect",
+    "pg_prewarm",
+    "pgcrypto",
+    "postgres_fdw",
+    "tablefunc",
+)
+
+
+@pytest.mark.postgres
+def test_of_what_postgres_calls_volatile_only_clocks_and_chance_are_callable(postgres: Database) -> None:
+    """Of every function that this server has, with the extensions that come with it and do something."""
+    wanted = ", ".join(f"'{name}'" for name in EXTENSIONS)
+    there = postgres.execute(f"select name from pg_available_extensions where name in ({wanted})")
+    postgres.execute("; ".join(f"create extension {name} cascade" for (name,) in there) or "select 1")
+    rows = postgres.execute("select distinct proname::text from pg_proc where provolatile = 'v'")
+    volatile = [str(name) for (name,) in rows]
+    assert {"pg_terminate_backend", "setval", "lo_create", "pg_read_file"} <= set(volatile)
+    assert let_through(volatile, "postgres") == {"clock_timestamp", "timeofday", "random", "gen_random_uuid"}
+
+
+@pytest.mark.mysql
+def test_of_the_functions_of_mariadb_only_those_of_values_are_callable(mysql: Database) -> None:
+    try:
+        rows = mysql.execute("select lower(function) from information_schema.sql_functions")
+    except pymysql.Error:
+        pytest.skip("only MariaDB lists its functions")
+    names = [str(name) for (name,) in rows]
+    assert {"sleep", "load_file", "get_lock", "master_pos_wait", "last_insert_id"} <= set(names)
+    # What sqlglot knows by a class of its own.
+    known = {
+        "add_months",
+        "compress",
+        "database",
+        "encode",
+        "encrypt",
+        "rand",
+        "schema",
+        "session_user",
+        "uuid",
+        "version",
+    }
+    assert let_through(names, "mysql") - callable_names("mysql") <= known
 
 
 # --- Names that mean something else to the engine ---
@@ -451,13 +524,23 @@ def attached(engine: duckdb.DuckDBPyConnection, store: Store, name: str = "it") 
         "create temp table other as select 1 as id",
         "select query_to_xml('delete from people returning id', true, true, '')",
         "do $x$ begin delete from people; end $x$",
+        "explain analyze delete from people",
+        "truncate people",
+        "select * into other from people",
+        "select writes()",
+        "select writes_after_all()",
     ],
 )
 def test_the_session_of_postgres_only_reads(
     workspace: Workspace, postgres: Database, engine: duckdb.DuckDBPyConnection, statement: str
 ) -> None:
     postgres.execute("create table people as select 1 as id; create sequence s")
+    for name, first in {"writes": "", "writes_after_all": "set transaction read write;"}.items():
+        body = f"begin {first} delete from people; return 1; end"
+        postgres.execute(f"create function {name}() returns int language plpgsql as $x$ {body} $x$")
     attached(engine, Store("postgres", workspace.root, postgres))
+    # What sessions are by default makes no difference: each transaction is told.
+    engine.execute("from postgres_query('it', $$select set_config('default_transaction_read_only', 'off', false)$$)")
     with pytest.raises(duckdb.Error):
         engine.execute(f"from postgres_query('it', $q${statement}$q$)").fetchall()
     assert postgres.execute("select id, (select is_called from s) from people") == [(1, False)]
