@@ -255,6 +255,34 @@ def test_an_update_time_that_mysql_compares_otherwise_moves_no_cursor(world: Wor
         assert (code, "error: models/crm.sql" in said) == (1, True), said
 
 
+OTHER_COMMANDS = (
+    ["debug"],
+    ["plan"],
+    ["preview", "crm"],
+    ["record"],
+    ["compile"],
+    ["show"],
+    ["status"],
+    ["runs"],
+    ["explain", "name=Ann"],
+    ["lint"],
+)
+
+
+@BOTH
+@pytest.mark.parametrize("fault", [gone_in_the_catalog, wrong_password])
+def test_after_a_failure_no_command_shows_a_password(world: World, fault: Callable[[World], None]) -> None:
+    fault(world)
+    assert world.run()[0] == 1
+    failed = 0
+    for command in OTHER_COMMANDS:
+        code, said = world.run(*command)
+        assert (code in (0, 1), "Traceback" in said) == (True, False), said
+        assert_no_canary(world.workspace, said)
+        failed += code
+    assert failed
+
+
 @BOTH
 def test_a_build_after_a_failure_goes_on_where_the_last_one_was(world: World) -> None:
     gone_in_the_middle(world)
