@@ -151,14 +151,20 @@ def check_texts(query: Query, dialect: str, source: Source) -> None:
     if dialect != "mysql" or source.connection.type != "mysql":
         return
     collated = _collated(query.tree, source)
-    for node in query.tree.walk():
+    for column in compared_columns(query.tree):
+        if collation := collated.get(column.name.lower()):
+            message = f"{column.name!r} compares by {collation} in MySQL, by its bytes in DuckDB"
+            hint = "pushdown = 'native' lets MySQL compare, dialect = 'duckdb' says that bytes are meant"
+            raise ConfigError(Diagnostic("US002", message, query.location(column), hint))
+
+
+def compared_columns(tree: exp.Query) -> Iterator[exp.Column]:
+    """Columns that are compared, searched, grouped or made distinct: by a collation, where they are texts."""
+    for node in tree.walk():
         distinct = isinstance(node, exp.Distinct) and isinstance(node.parent, exp.Select)
         compared = node.parent.expressions if distinct and node.parent else _operands(node)
-        for column in (inner for part in compared for inner in _texts_of(part)):
-            if collation := collated.get(column.name.lower()):
-                message = f"{column.name!r} compares by {collation} in MySQL, by its bytes in DuckDB"
-                hint = "pushdown = 'native' lets MySQL compare, dialect = 'duckdb' says that bytes are meant"
-                raise ConfigError(Diagnostic("US002", message, query.location(column), hint))
+        for part in compared:
+            yield from _texts_of(part)
 
 
 def _collated(tree: exp.Query, source: Source) -> dict[str, str]:
