@@ -27,12 +27,18 @@ class Relay:
     """Set when it stopped passing bytes on."""
     asked: Callable[[bytes], None] = lambda _: None
     """Called with what a client sends, before the server gets it."""
+    passed: Callable[[], None] | None = None
+    """Called once, when the allowance is used up; everything passes on afterwards."""
     _open: list[socket.socket] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop_after(self, size: int, *, hang: bool = False) -> None:
         """Sets when to stop, and how."""
         self.hangs, self.allowance = hang, size
+
+    def after(self, size: int, act: Callable[[], None]) -> None:
+        """Sets what happens after so many bytes of answers; they go on passing."""
+        self.passed, self.allowance = act, size
 
     def at_request(self, number: int, words: bytes, act: Callable[[], None]) -> None:
         """Sets what happens when a client is about to ask for the n-th time for something with these words."""
@@ -83,12 +89,17 @@ class Relay:
                 if not answers:
                     self.asked(data)
                 target.sendall(data)
+            # To close is not enough while the other thread waits for this end.
+            target.shutdown(socket.SHUT_RDWR)
 
     def _passes(self, size: int) -> bool:
         if self.allowance is None:
             return True
         self.allowance -= size
-        return self.allowance >= 0
+        if self.allowance < 0 and self.passed:
+            self.allowance = None
+            self.passed()
+        return self.allowance is None or self.allowance >= 0
 
 
 def _plain(data: bytes) -> bytes:

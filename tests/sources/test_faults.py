@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import secrets
 import signal
@@ -255,6 +256,40 @@ def test_an_update_time_that_mysql_compares_otherwise_moves_no_cursor(world: Wor
         assert (code, "error: models/crm.sql" in said) == (1, True), said
 
 
+SLOWLY = {
+    "postgres": "alter table people rename to all_people; "
+    "create view people as select id, concat(name, pg_sleep(0.0005)) as name, ts from all_people",
+    "mysql": "rename table people to all_people; "
+    "create view people as select id, concat(name, sleep(0.0005)) as name, ts from all_people",
+}
+END = {
+    "postgres": "select pg_terminate_backend(pid) from pg_stat_activity "
+    "where datname = current_database() and usename = current_user and pid <> pg_backend_pid()",
+    "mysql": "select id from information_schema.processlist where db = database() and info like '%people%' "
+    "and id <> connection_id()",
+}
+
+
+@BOTH
+def test_a_session_that_the_server_ends_in_the_middle_of_a_read(world: World) -> None:
+    before = world.state()
+    world.database.execute(SLOWLY[world.database.kind])
+    ended = threading.Event()
+
+    def end() -> None:
+        for (session,) in world.database.execute(END[world.database.kind]):
+            if world.database.kind == "mysql":
+                world.database.execute(f"kill {session}")
+        ended.set()
+
+    world.relay.after(300_000, end)
+    code, said = world.run()
+    assert ended.is_set()
+    assert_failed(world, code, said)
+    assert re.search("hint: .*nothing of this pipeline was written", said), said
+    assert world.state() == before
+
+
 OTHER_COMMANDS = (
     ["debug"],
     ["plan"],
@@ -430,3 +465,31 @@ def test_a_full_disk_leaves_the_warehouse_as_it_was(workspace: Workspace) -> Non
     assert "Traceback" not in done.stderr
     assert [workspace.rows(sql) for sql in ("from users", "from identities", "from usersync.runs")] == before
     assert workspace.build()["users"]["total"] == 59_999
+
+
+def test_a_full_disk_for_what_does_not_fit_in_memory_is_the_error_of_its_pipeline(workspace: Workspace) -> None:
+    big, app = Store("duckdb", workspace.root, stem="big"), Store("duckdb", workspace.root, stem="app")
+    for store in (big, app):
+        store.fill("people", "id bigint, name text", [(1, "Ann")])
+        workspace.model(store.stem, "select id, name from people", connection=store.stem, user_id="id")
+    workspace.profile({"big": big.profile, "app": app.profile}, memory_limit="100MB", threads=1)
+    workspace.users("name text")
+    workspace.build()
+    before = workspace.rows("from identities order by all")
+    big.execute(
+        "insert into people select range, concat(md5(range::text), md5((range + 1)::text)) from range(2, 3000000)"
+    )
+    limit = (workspace.root / "target/warehouse.duckdb").stat().st_size + 1_000_000
+    done = subprocess.run(
+        [sys.executable, "-m", "usersync", "--project-dir", str(workspace.root), "build"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("error: ")) == (1, 1), done.stderr
+    assert "error: models/big.sql" in done.stderr
+    assert "connection 'big'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert workspace.rows("from identities order by all") == before

@@ -240,6 +240,10 @@ _HINTS = (
     ("could not translate host", "check the host in profiles.yml"),
     ("unknown mysql server host", "check the host in profiles.yml"),
     ("conflicting lock", "another process has the file open for writing"),
+    (
+        "gave no reason",
+        "nothing of this pipeline was written: build again when the server is back, or let it take longer",
+    ),
     ("does not exist", "check the name; `usersync debug` shows what the connection reaches"),
 )
 
