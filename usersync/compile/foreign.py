@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-from usersync.compile.query import Query
+from usersync.compile.query import CRASHES, Query
 from usersync.compile.sql import DIALECT
 from usersync.compile.tables import default_schema
 from usersync.diagnostics import ConfigError, Diagnostic
@@ -114,8 +114,10 @@ def check_translation(query: Query, dialect: str) -> None:
             raise _refused(query, node, f"{what} of {dialect} is not the same in DuckDB")
     try:
         query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
-    except (SqlglotError, ValueError) as error:
-        raise _refused(query, query.tree, f"{dialect} that DuckDB cannot say: {str(error).splitlines()[0]}") from None
+    except (SqlglotError, *CRASHES) as error:
+        told = isinstance(error, SqlglotError | ValueError) and str(error)
+        reason = told.splitlines()[0] if told else "a function may have the wrong number of arguments"
+        raise _refused(query, query.tree, f"{dialect} that DuckDB cannot say: {reason}") from None
 
 
 def _changes(node: exp.Expr, dialect: str) -> Iterator[str]:

@@ -100,6 +100,10 @@ def locate(rendered: Rendered, node: exp.Expr) -> Location:
         node = node.parent
 
 
+CRASHES = (TypeError, AttributeError, IndexError, ValueError)
+"""What sqlglot raises, of all things, where a function has arguments that it does not expect, such as `date_add()`."""
+
+
 def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = None) -> tuple[Query, list[Diagnostic]]:
     """The one SELECT of a rendered model, and what is wrong with its columns.
 
@@ -123,6 +127,9 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         raise ConfigError(parse_error(rendered, error)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
+    except CRASHES:
+        message = "SQL: sqlglot cannot read this; a function may have the wrong number of arguments"
+        raise ConfigError(Diagnostic("US002", message, rendered.location(0))) from None
     tree = _one_query(rendered, statements, tokens)
     columns, problems = _columns(rendered, tree, tokens)
     return Query(rendered, tree, columns, dialect, sql), problems
