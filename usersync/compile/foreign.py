@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-from usersync.compile.query import CRASHES, Query
+from usersync.compile.query import Query
 from usersync.compile.sql import DIALECT
 from usersync.compile.tables import default_schema
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Source
+from usersync.project.stumbles import understood
 
 _HINT = "say it in DuckDB's SQL with dialect = 'duckdb'"
 _SAME_NAMES = frozenset({"make_date", "isfinite"})
@@ -113,10 +114,10 @@ def check_translation(query: Query, dialect: str) -> None:
         for what in _changes(node, dialect):
             raise _refused(query, node, f"{what} of {dialect} is not the same in DuckDB")
     try:
-        query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
-    except (SqlglotError, *CRASHES) as error:
-        told = isinstance(error, SqlglotError | ValueError) and str(error)
-        reason = told.splitlines()[0] if told else "a function may have the wrong number of arguments"
+        with understood():
+            query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
+    except (SqlglotError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise _refused(query, query.tree, f"{dialect} that DuckDB cannot say: {reason}") from None
 
 

@@ -19,6 +19,7 @@ from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.calls import refused_calls
 from usersync.project.model import NAME
+from usersync.project.stumbles import check_written, understood
 from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
 from usersync.project.templates import Rendered
 
@@ -100,10 +101,6 @@ def locate(rendered: Rendered, node: exp.Expr) -> Location:
         node = node.parent
 
 
-CRASHES = (TypeError, AttributeError, IndexError, ValueError)
-"""What sqlglot raises, of all things, where a function has arguments that it does not expect, such as `date_add()`."""
-
-
 def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = None) -> tuple[Query, list[Diagnostic]]:
     """The one SELECT of a rendered model, and what is wrong with its columns.
 
@@ -121,15 +118,15 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
     sql = _with_placeholders(rendered, tokens)
     try:
         # Reading the tokens again is for the cursor only: they take a fifth of the time.
-        parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
+        with understood():
+            parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
         statements = [s for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
+        for statement in statements:
+            check_written(statement, sql, dialect)
     except SqlglotError as error:
         raise ConfigError(parse_error(rendered, error)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
-    except CRASHES:
-        message = "SQL: sqlglot cannot read this; a function may have the wrong number of arguments"
-        raise ConfigError(Diagnostic("US002", message, rendered.location(0))) from None
     tree = _one_query(rendered, statements, tokens)
     columns, problems = _columns(rendered, tree, tokens)
     return Query(rendered, tree, columns, dialect, sql), problems
