@@ -225,14 +225,33 @@ def test_a_rejected_numeric_is_kept_as_it_was(workspace: Workspace, numbers: Sto
 
 def test_types_that_only_the_scanner_reads(workspace: Workspace, store: Store) -> None:
     store.execute(
-        "create type place as (street text, zip int); create table kinds (id int, a place, b jsonb); "
-        """insert into kinds values (1, '("Via Roma",10)', '{"a": 1}')"""
+        "create type place as (street text, zip int); create table kinds (id int, a place, b jsonb, p point); "
+        """insert into kinds values (1, '("Via Roma",10)', '{"a": 1}', '(1.5,2)')"""
     )
-    one_pipeline(workspace, store, "a json, zip int, b json", "select id, a, (a).zip as zip, b from kinds")
+    query = "select id, a, (a).zip as zip, b, p from kinds"
+    one_pipeline(workspace, store, "a json, zip int, b json, p json", query)
     workspace.build()
-    assert workspace.rows("select a::varchar, zip, b::varchar from identities") == [
-        ('{"street":"Via Roma","zip":10}', 10, '{"a": 1}')
+    assert workspace.rows("select a::varchar, zip, b::varchar, p::varchar from identities") == [
+        ('{"street":"Via Roma","zip":10}', 10, '{"a": 1}', '{"x":1.5,"y":2.0}')
     ]
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz", "date"])
+@pytest.mark.parametrize("settings", [{}, {"pushdown": "native", "dialect": "postgres"}], ids=["", "native"])
+def test_an_update_time_without_end_moves_no_cursor(
+    workspace: Workspace, store: Store, kind: str, settings: dict[str, str]
+) -> None:
+    store.execute(f"create table n (id int, ts {kind}); insert into n values (1, 'infinity'), (2, '2026-01-02')")
+    query = "select id, id as name, ts from n where ts >= ${updated_at}"
+    one_pipeline(workspace, store, "name text", query, None, updated_at="ts", incremental=True, **settings)
+    for more in (3, 4):
+        workspace.build()
+        assert workspace.rows("select identity_id, reason from usersync.rejected_rows") == [
+            ("1", "ts is in the future")
+        ]
+        store.execute(f"insert into n values ({more}, '2026-01-0{more}')")
+    workspace.build()
+    assert workspace.rows("select identity_id from identities order by 1") == [("2",), ("3",), ("4",)]
 
 
 def test_names_in_capitals_and_with_quotes(workspace: Workspace, store: Store) -> None:

@@ -110,15 +110,17 @@ def check_translation(query: Query, dialect: str) -> None:
     """
     if dialect == DIALECT:
         return
-    for node in query.tree.walk():
-        for what in _changes(node, dialect):
-            raise _refused(query, node, f"{what} of {dialect} is not the same in DuckDB")
     try:
         with understood():
-            query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
+            changed = next(((node, what) for node in query.tree.walk() for what in _changes(node, dialect)), None)
+            if changed is None:
+                query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise _refused(query, query.tree, f"{dialect} that DuckDB cannot say: {reason}") from None
+    if changed is not None:
+        node, what = changed
+        raise _refused(query, node, f"{what} of {dialect} is not the same in DuckDB")
 
 
 def _changes(node: exp.Expr, dialect: str) -> Iterator[str]:
