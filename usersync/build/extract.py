@@ -18,6 +18,7 @@ from usersync.compile.sql import ident, literal, template
 from usersync.compile.times import parsed
 from usersync.diagnostics import SourceError, WarehouseError
 from usersync.project.model import Pipeline, Source
+from usersync.sources.catalog import changed_column
 from usersync.sources.engine import reason_of
 from usersync.sources.inspect import Inspected, inspect
 from usersync.sources.misfits import misfits_as_text, reading_error
@@ -153,11 +154,21 @@ def stage_rows(
         raise reading_error(found.source, error) from None
     for name, kind, *_ in engine.execute(f"describe {table}").fetchall():
         if name in types and types[name].name != kind:
-            connection = found.source.connection.name
-            message = (
-                f"connection {connection!r}: column {name!r} became {kind} while it was read: it was {types[name].name}"
-            )
-            raise SourceError(message, hint="the table was changed meanwhile: build again")
+            raise _changed(found, name, types[name].name, kind)
+    # Times of MySQL and exact numbers come as texts: only the server knows what they are of.
+    try:
+        changed = changed_column(engine, found.source, found.compiled.full.tree)
+    except duckdb.Error as error:
+        raise reading_error(found.source, error) from None
+    if changed:
+        before, now = changed
+        raise _changed(found, now.name, before.type, now.type)
+
+
+def _changed(found: Inspected, column: str, before: str, now: str) -> SourceError:
+    connection = found.source.connection.name
+    message = f"connection {connection!r}: column {column!r} became {now} while it was read: it was {before}"
+    return SourceError(message, hint="the table was changed meanwhile: build again")
 
 
 def _bound_cursor(engine: duckdb.DuckDBPyConnection, found: Inspected, value: str) -> Any:

@@ -32,12 +32,12 @@ def read_tables(
     """
     match connection.type:
         case "postgres":
-            rows = _ask(engine, connection, "columns_postgres")
+            rows = _ask(engine, connection, "columns_postgres", tables="")
             return _grouped((row[:2], postgres_column(*row[2:])) for row in rows)
         case "mysql":
             names = schemas or [default_schema(connection)]
             json = json_columns(engine, connection, names)
-            rows = _ask(engine, connection, "columns_mysql", schemas=_listed(names))
+            rows = _ask(engine, connection, "columns_mysql", schemas=_listed(names), tables="")
             return _grouped((row[:2], _mysql_column(*row[2:], json=row[:3] in json)) for row in rows)
     return {}
 
@@ -58,6 +58,42 @@ def with_schemas(engine: duckdb.DuckDBPyConnection, source: Source, tree: exp.Qu
     if source.connection.type != "mysql" or not others:
         return source
     return replace(source, tables={**source.tables, **read_tables(engine, source.connection, others)})
+
+
+def changed_column(
+    engine: duckdb.DuckDBPyConnection, source: Source, tree: exp.Query
+) -> tuple[SourceColumn, SourceColumn] | None:
+    """A column of the tables of a query that its server describes otherwise than before: as it was, and as it is.
+
+    Args:
+        engine: The DuckDB instance.
+        source: The source; of one that is no server nothing is asked.
+        tree: The query.
+
+    Raises:
+        duckdb.Error: the server does not say.
+    """
+    tables = _in_use(source, tree)
+    if not tables:
+        return None
+    names = {"schemas": _listed({schema for schema, _ in tables}), "tables": _listed({name for _, name in tables})}
+    for schema, table, *said in _ask(engine, source.connection, f"columns_{source.connection.type}", **names):
+        now = postgres_column(*said) if source.connection.type == "postgres" else _mysql_column(*said, json=False)
+        for before in tables.get((schema, table), ()):
+            stored = replace(before, type="longtext") if before.type == "json" != now.type else before
+            if before.name == now.name and now != stored:
+                return before, now
+    return None
+
+
+def _in_use(source: Source, tree: exp.Query) -> Tables:
+    """The tables of a server that a query names, as described."""
+    if source.connection.type not in {"postgres", "mysql"}:
+        return {}
+    own = {"", source.connection.name.lower()}
+    default = default_schema(source.connection).lower()
+    named = {(default if t.db.lower() in own else t.db.lower(), t.name.lower()) for t in tree.find_all(exp.Table)}
+    return {key: columns for key, columns in source.tables.items() if (key[0].lower(), key[1].lower()) in named}
 
 
 _MARIADB = re.compile(r"(\d+)\.(\d+)\.(\d+).*mariadb", re.IGNORECASE)

@@ -34,4 +34,7 @@ where a.attnum > 0
     and c.relkind in ('r', 'v', 'm', 'f', 'p')
     and n.nspname <> 'information_schema'
     and n.nspname not like 'pg\_%'
+{% if tables %}
+    and c.relname in ({{ tables }})
+{% endif %}
 order by a.attrelid, a.attnum
