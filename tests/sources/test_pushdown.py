@@ -198,6 +198,7 @@ def test_another_database_of_the_server_is_asked_alike(workspace: Workspace, mys
         with logged(mysql) as statements:
             assert pipeline_of(workspace.build(), "p")["inserted"] == 1
         [asked] = {s for s in statements if "people` where" in s}
+        assert statements.count("select version() as version") == 1
     columns = "`id`, `name`, cast(`data` as char) as `data`, `small`"
     assert asked == f"select {columns} from `{other.database}`.`people` where `id` < 2"
     assert workspace.rows("select data ->> 'a', small from users") == [("1", 5)]
