@@ -352,9 +352,21 @@ def test_a_server_that_goes_when_all_is_read_is_no_failure(world: World) -> None
 
 
 @BOTH
-@pytest.mark.parametrize(("command", "size"), [("build", 0), ("preview crm", 1_000), ("build", 300_000)])
+@pytest.mark.parametrize(
+    ("command", "size"),
+    [
+        ("build", 0),
+        ("record", 0),
+        ("debug", 0),
+        ("compile", 1_000),
+        ("preview crm", 1_000),
+        ("plan", 300_000),
+        ("build", 300_000),
+    ],
+)
 def test_an_interrupt_is_heard_while_a_source_hangs(world: World, size: int, command: str) -> None:
     before = world.state()
+    world.profile(connect_timeout=600)
     world.relay.stop_after(size, hang=True)
     process = world.start(*command.split())
     assert world.relay.done.wait(60)
@@ -391,6 +403,20 @@ def test_a_lock_on_the_source_is_waited_for_as_long_as_the_settings_say(world: W
     assert_failed(world, code, said)
     assert "statement timeout" in said or "max_statement_time" in said
     assert "hint: `statement_timeout` in profiles.yml allows more; or something there holds a lock" in said
+    assert world.state() == before
+
+
+@BOTH
+def test_an_interrupt_is_heard_while_a_source_waits_for_a_lock(world: World) -> None:
+    before = world.state()
+    reading = threading.Event()
+    world.relay.at_request(1, b"people", reading.set)
+    with locked(world.database):
+        process = world.start()
+        assert reading.wait(60)
+        process.send_signal(signal.SIGINT)
+        said = "".join(process.communicate(timeout=20))
+    assert (process.returncode, "interrupted: nothing was written" in said) == (130, True), said
     assert world.state() == before
 
 
