@@ -13,12 +13,14 @@ import pytest
 import sqlglot
 
 from tests.servers import Database
+from tests.sources.faults import relayed
 from tests.sources.tables import FOLDER, Store
 from tests.support import Workspace
 from usersync.project.calls import callable_names, refused_calls
 from usersync.project.model import Connection
 from usersync.sources.attach import attach
 from usersync.sources.engine import open_engine, seal
+from usersync.sources.extensions import load_extension
 
 # --- The parser ---
 
@@ -438,6 +440,49 @@ def test_a_view_of_a_source_asks_no_server(workspace: Workspace, postgres: Datab
     outcome = workspace.run("build")
     assert (outcome.exit_code, "the view 'people' of connection 'it' reads " in outcome.stderr) == (1, True)
     assert workspace.rows("select pipeline from identities") == [("crm",)]
+
+
+OPENING = {
+    "a view": ["create view file.people as from {call}"],
+    "a view of a view": ["create view file.v as from {call}", "create view file.people as from file.v"],
+    "a macro": [
+        "create macro file.lower(x) as (select max(name) from {call})",
+        "create view file.people as select id, file.lower(name) as name from file.own",
+    ],
+    "a macro of a table": ["create macro file.f() as table from {call}", "create view file.people as from file.f()"],
+    "a query as text": ["create view file.people as from query('from postgres_' || 'scan' || $${arguments}$$)"],
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("way", OPENING)
+def test_a_view_of_a_source_opens_no_server(workspace: Workspace, postgres: Database, way: str) -> None:
+    """DuckDB would connect as soon as it looks at such a view, to say which columns it has."""
+    it = Store("duckdb", workspace.root)
+    it.fill("own", "id bigint, name text", [(1, "Ann")])
+    postgres.execute(f"create table people as select 1 as id, '{CANARY}' as name")
+    asked: list[bytes] = []
+    with relayed(postgres) as relay:
+        server = relay.database
+        place = f"host={server.host} port={server.port} user={server.user} dbname={server.database}"
+        arguments = f"('{place}', 'public', 'people')"
+        with open_engine(workspace.root / "spill") as engine:
+            load_extension(engine, "postgres_scanner")
+            engine.execute(f"attach '{workspace.root / FOLDER / 'it.duckdb'}' as file")
+            for statement in OPENING[way]:
+                engine.execute(statement.format(call=f"postgres_scan{arguments}", arguments=arguments))
+        relay.asked = asked.append
+        workspace.profile({"it": it.profile, "crm": postgres.profile})
+        workspace.users("name text")
+        workspace.model("crm", "select id, id as name from people", connection="crm", user_id="id")
+        workspace.model("it", "select id, name from people", connection="it", user_id="id")
+        for command in ("build", "plan", "preview it"):
+            outcome = workspace.run(*command.split())
+            assert outcome.exit_code in {1, 2}, outcome.output
+            assert "the view 'people' of connection 'it' reads " in outcome.stderr, outcome.output
+        for command in ("compile", "record it"):
+            assert CANARY not in workspace.run(*command.split()).output
+    assert asked == []
 
 
 OWN = {
