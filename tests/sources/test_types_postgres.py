@@ -10,6 +10,7 @@ from tests.servers import Database
 from tests.sources.landing import Landing, land, one_pipeline, rejected
 from tests.sources.tables import Store
 from tests.support import Workspace
+from usersync.compile.sql import template
 
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 LONG = "12345678901234567890.12345678901234567"
@@ -107,6 +108,13 @@ def test_enums_domains_and_extensions(workspace: Workspace, store: Store) -> Non
         "create domain prefs as jsonb"
     )
     land(workspace, store, OWN)
+
+
+def test_a_catalog_of_many_tables_is_no_work_for_the_compiler(postgres: Database) -> None:
+    """PostgreSQL compiles what it takes for long work, which takes it a second."""
+    postgres.execute("; ".join(f"create table t{n} (id int, a text, b numeric, c date, d int[])" for n in range(400)))
+    plan = postgres.execute(f"explain {template('usersync.sources', 'columns_postgres', tables='')}")
+    assert not [line for line in plan if "JIT" in str(line)]
 
 
 def test_null_in_every_type(workspace: Workspace, store: Store) -> None:
