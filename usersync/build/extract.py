@@ -156,6 +156,8 @@ def stage_rows(
         if name in types and types[name].name != kind:
             raise _changed(found, name, types[name].name, kind)
     # Times of MySQL and exact numbers come as texts: only the server knows what they are of.
+    if found.source.connection.type != "mysql" and not any(kind.natural for kind in types.values()):
+        return
     try:
         changed = changed_column(engine, found.source, found.compiled.full.tree)
     except duckdb.Error as error:
