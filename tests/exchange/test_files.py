@@ -67,6 +67,33 @@ def test_an_export_gives_the_definition_back(workspace: Workspace, case: dict[st
     assert normal(exported(workspace, imported(workspace, given))) == normal(given)
 
 
+@pytest.mark.parametrize(
+    ("query", "native"),
+    [
+        ("select id, email from users where email = 'a@b.c'", True),
+        ("select id, max(email) as email from users group by lower(country)", True),
+        ("select distinct email as id, email from users", True),
+        ("select id, email from users where updated_at >= ${updated_at} and code like 'x%' limit ${limit}", True),
+        ("select id, email from users where updated_at >= ${updated_at} and id > 7", False),
+        ("select id, email from users", False),
+        ("select from where", False),
+    ],
+)
+def test_where_mysql_compares_texts_it_goes_on_doing_so(workspace: Workspace, query: str, native: bool) -> None:
+    workspace.profile({"conn1": {"type": "mysql", "database": "d"}})
+    given = mapped({"email": "email"})
+    given["query"] = query
+    given["inSchema"]["properties"] = [
+        {"name": "id", "type": {"kind": "int", "bitSize": 32}},
+        {"name": "email", "type": {"kind": "string"}},
+        {"name": "updated_at", "type": {"kind": "datetime"}},
+    ]
+    given["updatedAtFormat"] = ""
+    stem = imported(workspace, given)
+    model = (workspace.root / f"models/{stem}.sql").read_text()
+    assert ("= 'native'" in model, "= 'mysql'" in model) == (native, True)
+
+
 def test_a_model_reads_like_one_written_by_hand(workspace: Workspace) -> None:
     imported(workspace, BASE)
     assert (

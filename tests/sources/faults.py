@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from tests.servers import Database
 
@@ -23,12 +25,30 @@ class Relay:
     """What it does then: stop passing bytes on, or else cut the connections and take no more."""
     done: threading.Event = field(default_factory=threading.Event)
     """Set when it stopped passing bytes on."""
+    asked: Callable[[bytes], None] = lambda _: None
+    """Called with what a client sends, before the server gets it."""
+    passed: Callable[[], None] | None = None
+    """Called once, when the allowance is used up; everything passes on afterwards."""
     _open: list[socket.socket] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop_after(self, size: int, *, hang: bool = False) -> None:
         """Sets when to stop, and how."""
         self.hangs, self.allowance = hang, size
+
+    def after(self, size: int, act: Callable[[], None]) -> None:
+        """Sets what happens after so many bytes of answers; they go on passing."""
+        self.passed, self.allowance = act, size
+
+    def at_request(self, number: int, words: bytes, act: Callable[[], None]) -> None:
+        """Sets what happens when a client is about to ask for the n-th time for something with these words."""
+        counted = count(1)
+
+        def asked(data: bytes) -> None:
+            if words in _plain(data) and next(counted) == number:
+                act()
+
+        self.asked = asked
 
     def cut(self) -> None:
         """Cuts all connections, and takes no more."""
@@ -66,13 +86,32 @@ class Relay:
                         threading.Event().wait()
                     self.cut()
                     return
+                if not answers:
+                    self.asked(data)
                 target.sendall(data)
+            # To close is not enough while the other thread waits for this end.
+            target.shutdown(socket.SHUT_RDWR)
 
     def _passes(self, size: int) -> bool:
         if self.allowance is None:
             return True
         self.allowance -= size
-        return self.allowance >= 0
+        if self.allowance < 0 and self.passed:
+            self.allowance = None
+            self.passed()
+        return self.allowance is None or self.allowance >= 0
+
+
+def _plain(data: bytes) -> bytes:
+    """What a client says; those of MySQL compress what is long, packet by packet."""
+    found, at = data, 0
+    with suppress(zlib.error):
+        while len(data) >= at + 7:
+            end = at + 7 + int.from_bytes(data[at : at + 3], "little")
+            if any(data[at + 4 : at + 7]):
+                found += zlib.decompress(data[at + 7 : end])
+            at = end
+    return found
 
 
 @contextmanager

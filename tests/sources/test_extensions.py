@@ -116,6 +116,28 @@ def test_without_all_three_the_error_names_the_ways(tmp_path: Path) -> None:
         assert way in done.stdout
 
 
+def test_a_package_that_is_not_what_it_was_is_said_to_be(packaged: Path, tmp_path: Path) -> None:
+    """A byte is another: DuckDB checks the signature of what it loads."""
+    folder = tmp_path / "modules" / f"duckdb_extension_{NAME}"
+    copy = folder / packaged.relative_to(packaged.parents[2])
+    copy.parent.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    content = bytearray(packaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    copy.write_bytes(content)
+    script = "import sys\n" + dedent(LOAD).replace("is None", "is not None")
+    done = subprocess.run(
+        [sys.executable, "-c", script, NOWHERE],
+        cwd=tmp_path,
+        env=os.environ | {"HOME": str(tmp_path), "PYTHONPATH": f"{folder.parent}:{REPO}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "signature is either missing or invalid" in done.stdout
+
+
 def test_a_build_without_scanners_says_so_and_does_the_rest(workspace: Workspace, tmp_path: Path) -> None:
     lite, files = Store("sqlite", workspace.root), Store("csv", workspace.root)
     workspace.users("name text")

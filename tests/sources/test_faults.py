@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import secrets
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -204,6 +206,129 @@ def assert_failed(world: World, code: int, said: str) -> None:
     assert_no_canary(world.workspace, said)
 
 
+def altered_before_reading(world: World, column: str, kind: str) -> tuple[int, str]:
+    """What a build says while a column gets another type: it asks for a table twice, for its types and its rows."""
+    world.database.execute("update people set name = '7'")
+    postgres = f"alter {column} type {kind} using {column}::text::{kind}"
+    verb = postgres if world.database.kind == "postgres" else f"modify {column} {kind}"
+    done = threading.Event()
+
+    def alter() -> None:
+        world.database.execute(f"alter table people {verb}")
+        done.set()
+
+    quote = '"' if world.database.kind == "postgres" else "`"
+    world.relay.at_request(2, f"{quote}people{quote}".encode(), alter)
+    code, said = world.run()
+    assert done.is_set(), said
+    return code, said
+
+
+@BOTH
+@pytest.mark.parametrize(("column", "kind"), [("name", "int"), ("id", "text")])
+def test_a_type_that_changes_between_describing_and_reading(world: World, column: str, kind: str) -> None:
+    before = world.state()
+    code, said = altered_before_reading(world, column, kind)
+    assert_failed(world, code, said)
+    assert f"column '{column}' became" in said
+    assert "hint: the table was changed meanwhile: build again" in said
+    assert world.state() == before
+
+
+@servers("postgres")
+def test_an_update_time_that_becomes_text_between_describing_and_reading(world: World) -> None:
+    before = world.state()
+    code, said = altered_before_reading(world, "ts", "text")
+    assert_failed(world, code, said)
+    assert "operator does not exist: text >= timestamp" in said
+    assert world.state() == before
+
+
+@servers("mysql")
+@pytest.mark.parametrize("kind", ["bigint", "text", "date"])
+def test_an_update_time_that_mysql_compares_otherwise(world: World, kind: str) -> None:
+    """MySQL compares a number with a time without a word: no row would be newer."""
+    before = world.state()
+    code, said = altered_before_reading(world, "ts", kind)
+    assert_failed(world, code, said)
+    assert f"column 'ts' became {kind} while it was read: it was datetime" in said
+    assert world.state() == before
+
+
+@servers("postgres")
+def test_an_exact_number_that_becomes_text_between_describing_and_reading(world: World) -> None:
+    world.database.execute("alter table people alter name type numeric using 1")
+    assert world.run()[0] == 0
+    world.app.execute("insert into app values (3, 'Cid')")
+    before = world.state()
+    code, said = altered_before_reading(world, "name", "text")
+    assert_failed(world, code, said)
+    assert "column 'name' became text while it was read: it was numeric" in said
+    assert world.state() == before
+
+
+SLOWLY = {
+    "postgres": "alter table people rename to all_people; "
+    "create view people as select id, concat(name, pg_sleep(0.0005)) as name, ts from all_people",
+    "mysql": "rename table people to all_people; "
+    "create view people as select id, concat(name, sleep(0.0005)) as name, ts from all_people",
+}
+END = {
+    "postgres": "select pg_terminate_backend(pid) from pg_stat_activity "
+    "where datname = current_database() and usename = current_user and pid <> pg_backend_pid()",
+    "mysql": "select id from information_schema.processlist where db = database() and info like '%people%' "
+    "and id <> connection_id()",
+}
+
+
+@BOTH
+def test_a_session_that_the_server_ends_in_the_middle_of_a_read(world: World) -> None:
+    before = world.state()
+    world.database.execute(SLOWLY[world.database.kind])
+    ended = threading.Event()
+
+    def end() -> None:
+        for (session,) in world.database.execute(END[world.database.kind]):
+            if world.database.kind == "mysql":
+                world.database.execute(f"kill {session}")
+        ended.set()
+
+    world.relay.after(300_000, end)
+    code, said = world.run()
+    assert ended.is_set()
+    assert_failed(world, code, said)
+    assert re.search("hint: .*nothing of this pipeline was written", said), said
+    assert world.state() == before
+
+
+OTHER_COMMANDS = (
+    ["debug"],
+    ["plan"],
+    ["preview", "crm"],
+    ["record"],
+    ["compile"],
+    ["show"],
+    ["status"],
+    ["runs"],
+    ["explain", "name=Ann"],
+    ["lint"],
+)
+
+
+@BOTH
+@pytest.mark.parametrize("fault", [gone_in_the_catalog, wrong_password])
+def test_after_a_failure_no_command_shows_a_password(world: World, fault: Callable[[World], None]) -> None:
+    fault(world)
+    assert world.run()[0] == 1
+    failed = 0
+    for command in OTHER_COMMANDS:
+        code, said = world.run(*command)
+        assert (code in (0, 1), "Traceback" in said) == (True, False), said
+        assert_no_canary(world.workspace, said)
+        failed += code
+    assert failed
+
+
 @BOTH
 def test_a_build_after_a_failure_goes_on_where_the_last_one_was(world: World) -> None:
     gone_in_the_middle(world)
@@ -227,9 +352,21 @@ def test_a_server_that_goes_when_all_is_read_is_no_failure(world: World) -> None
 
 
 @BOTH
-@pytest.mark.parametrize(("command", "size"), [("build", 0), ("preview crm", 1_000), ("build", 300_000)])
+@pytest.mark.parametrize(
+    ("command", "size"),
+    [
+        ("build", 0),
+        ("record", 0),
+        ("debug", 0),
+        ("compile", 1_000),
+        ("preview crm", 1_000),
+        ("plan", 300_000),
+        ("build", 300_000),
+    ],
+)
 def test_an_interrupt_is_heard_while_a_source_hangs(world: World, size: int, command: str) -> None:
     before = world.state()
+    world.profile(connect_timeout=600)
     world.relay.stop_after(size, hang=True)
     process = world.start(*command.split())
     assert world.relay.done.wait(60)
@@ -266,6 +403,20 @@ def test_a_lock_on_the_source_is_waited_for_as_long_as_the_settings_say(world: W
     assert_failed(world, code, said)
     assert "statement timeout" in said or "max_statement_time" in said
     assert "hint: `statement_timeout` in profiles.yml allows more; or something there holds a lock" in said
+    assert world.state() == before
+
+
+@BOTH
+def test_an_interrupt_is_heard_while_a_source_waits_for_a_lock(world: World) -> None:
+    before = world.state()
+    reading = threading.Event()
+    world.relay.at_request(1, b"people", reading.set)
+    with locked(world.database):
+        process = world.start()
+        assert reading.wait(60)
+        process.send_signal(signal.SIGINT)
+        said = "".join(process.communicate(timeout=20))
+    assert (process.returncode, "interrupted: nothing was written" in said) == (130, True), said
     assert world.state() == before
 
 
@@ -351,3 +502,31 @@ def test_a_full_disk_leaves_the_warehouse_as_it_was(workspace: Workspace) -> Non
     assert "Traceback" not in done.stderr
     assert [workspace.rows(sql) for sql in ("from users", "from identities", "from usersync.runs")] == before
     assert workspace.build()["users"]["total"] == 59_999
+
+
+def test_a_full_disk_for_what_does_not_fit_in_memory_is_the_error_of_its_pipeline(workspace: Workspace) -> None:
+    big, app = Store("duckdb", workspace.root, stem="big"), Store("duckdb", workspace.root, stem="app")
+    for store in (big, app):
+        store.fill("people", "id bigint, name text", [(1, "Ann")])
+        workspace.model(store.stem, "select id, name from people", connection=store.stem, user_id="id")
+    workspace.profile({"big": big.profile, "app": app.profile}, memory_limit="100MB", threads=1)
+    workspace.users("name text")
+    workspace.build()
+    before = workspace.rows("from identities order by all")
+    big.execute(
+        "insert into people select range, concat(md5(range::text), md5((range + 1)::text)) from range(2, 3000000)"
+    )
+    limit = (workspace.root / "target/warehouse.duckdb").stat().st_size + 1_000_000
+    done = subprocess.run(
+        [sys.executable, "-m", "usersync", "--project-dir", str(workspace.root), "build"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("error: ")) == (1, 1), done.stderr
+    assert "error: models/big.sql" in done.stderr
+    assert "connection 'big'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert workspace.rows("from identities order by all") == before

@@ -254,3 +254,16 @@ def test_what_compares_alike_may_be_mysqls(workspace: Workspace, mysql: Database
     one_pipeline(workspace, store, "name text", query, dialect="mysql")
     workspace.build()
     assert workspace.rows("select name from users") == [("ANN",)]
+
+
+@pytest.mark.parametrize("query", ["select date_add() as id from people", "select week('x') as id from people"])
+@pytest.mark.parametrize("pushdown", [{"pushdown": "native"}, {}], ids=["native", "translated"])
+def test_arguments_that_sqlglot_does_not_expect_are_no_crash(
+    workspace: Workspace, query: str, pushdown: dict[str, str]
+) -> None:
+    workspace.profile({"it": {"type": "mysql", "database": "d"}})
+    workspace.users("name text")
+    workspace.model("p", query, connection="it", user_id="id", dialect="mysql", mapping={"name": "id"}, **pushdown)
+    outcome = workspace.run("lint")
+    assert (outcome.exit_code in (0, 1), "Traceback" in outcome.output) == (True, False)
+    assert ("US002" in outcome.output and "wrong number of arguments" in outcome.output) == ("date_add" in query)

@@ -105,6 +105,15 @@ def test_numbers_out_of_range(workspace: Workspace, kind: str, option: str, valu
     assert (outcome.exit_code, f"{option} {words}" in outcome.stderr) == (2, True), outcome.stderr
 
 
+def test_a_target_may_have_no_connections_yet(workspace: Workspace) -> None:
+    workspace.users("name text")
+    workspace.profile({})
+    assert workspace.run("debug").exit_code == 0
+    workspace.write("profiles.yml", "p: {outputs: {}}")
+    outcome = workspace.run("debug")
+    assert (outcome.exit_code, "profiles.yml:1:14: outputs is empty" in outcome.stderr) == (2, True), outcome.stderr
+
+
 @pytest.mark.mysql
 def test_statements_of_mariadb_only_read(workspace: Workspace, mysql: Database) -> None:
     """A view may call a sequence, which no SELECT of ours can; the session refuses it all the same."""

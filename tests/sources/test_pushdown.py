@@ -198,6 +198,7 @@ def test_another_database_of_the_server_is_asked_alike(workspace: Workspace, mys
         with logged(mysql) as statements:
             assert pipeline_of(workspace.build(), "p")["inserted"] == 1
         [asked] = {s for s in statements if "people` where" in s}
+        assert statements.count("select version() as version") == 1
     columns = "`id`, `name`, cast(`data` as char) as `data`, `small`"
     assert asked == f"select {columns} from `{other.database}`.`people` where `id` < 2"
     assert workspace.rows("select data ->> 'a', small from users") == [("1", 5)]
@@ -523,9 +524,16 @@ def test_a_name_that_does_not_exist_is_told_with_those_near_it(workspace: Worksp
     postgres.execute("create table people (id int, email text)")
     workspace.profile({"it": postgres.profile})
     workspace.users("email text")
-    workspace.model("p", "select id, emial as email from people", connection="it", user_id="id")
-    outcome = workspace.run("build")
-    assert (outcome.exit_code, "'emial'" in outcome.stderr, "did you mean 'email'" in outcome.stderr) == (1, True, True)
+    for query, place, said, hint in (
+        ("select id, emial as email from people", "2:12", "column 'emial'", "did you mean 'email'?"),
+        ("select id, email from pepole", "2:23", "table 'pepole'", "did you mean 'people'?"),
+        ("select id, email from my.people", "2:23", "schema 'my'", "check the name"),
+    ):
+        workspace.model("p", query, connection="it", user_id="id")
+        outcome = workspace.run("build")
+        assert outcome.exit_code == 1
+        assert f"error: models/p.sql:{place}: connection 'it' has no {said} here" in outcome.stderr, outcome.stderr
+        assert f"hint: {hint}" in outcome.stderr, outcome.stderr
 
 
 @servers

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
+import pymysql
 import pytest
+import sqlglot
 
 from tests.servers import Database
-from tests.sources.tables import Store
+from tests.sources.faults import relayed
+from tests.sources.tables import FOLDER, Store
 from tests.support import Workspace
 from usersync.project.calls import callable_names, refused_calls
 from usersync.project.model import Connection
 from usersync.sources.attach import attach
 from usersync.sources.engine import open_engine, seal
+from usersync.sources.extensions import load_extension
 
 # --- The parser ---
 
@@ -230,8 +235,6 @@ def test_every_function_that_may_be_called_makes_a_value_of_values() -> None:
 
 
 def test_servers_have_lists_of_their_own() -> None:
-    import sqlglot
-
     def refused(sql: str, dialect: str) -> list[str]:
         return [name for _, name, _ in refused_calls(sqlglot.parse_one(sql, read=dialect), dialect)]
 
@@ -241,6 +244,78 @@ def test_servers_have_lists_of_their_own() -> None:
         if "->" not in call and "(select" not in call:
             assert refused(f"select {call}", "postgres"), call
             assert refused(f"select {call}".replace('"', "`"), "mysql"), call
+
+
+def spellings(name: str, dialect: str) -> list[str]:
+    """Queries that call a function, in all ways that parse."""
+    quoted = f"`{name}`" if dialect == "mysql" else f'"{name}"'
+    names = [name, name.upper(), *([quoted, f"pg_catalog.{name}"] if dialect == "postgres" else [])]
+    calls = [f"{n}({arguments})" for n in names for arguments in ("", "1", "'x'", "'x', 1", "'x', 1, 2")]
+    found = []
+    for sql in [*(f"select {call} as id" for call in calls), f"select * from {quoted}('x')"]:
+        with suppress(sqlglot.errors.SqlglotError, TypeError):  # as sqlglot does at `date_add()`
+            sqlglot.parse_one(sql, read=dialect)
+            found.append(sql)
+    return found
+
+
+def let_through(names: list[str], dialect: str) -> set[str]:
+    """Those of some functions that a query may call in one spelling or another."""
+    return {
+        name
+        for name in names
+        for sql in spellings(name, dialect)
+        if not any(refused_calls(sqlglot.parse_one(sql, read=dialect), dialect))
+    }
+
+
+EXTENSIONS = (
+    "adminpack",
+    "dblink",
+    "file_fdw",
+    "lo",
+    "pageinspect",
+    "pg_prewarm",
+    "pgcrypto",
+    "postgres_fdw",
+    "tablefunc",
+)
+
+
+@pytest.mark.postgres
+def test_of_what_postgres_calls_volatile_only_clocks_and_chance_are_callable(postgres: Database) -> None:
+    """Of every function that this server has, with the extensions that come with it and do something."""
+    wanted = ", ".join(f"'{name}'" for name in EXTENSIONS)
+    there = postgres.execute(f"select name from pg_available_extensions where name in ({wanted})")
+    postgres.execute("; ".join(f"create extension {name} cascade" for (name,) in there) or "select 1")
+    rows = postgres.execute("select distinct proname::text from pg_proc where provolatile = 'v'")
+    volatile = [str(name) for (name,) in rows]
+    assert {"pg_terminate_backend", "setval", "lo_create", "pg_read_file"} <= set(volatile)
+    assert let_through(volatile, "postgres") == {"clock_timestamp", "timeofday", "random", "gen_random_uuid"}
+
+
+@pytest.mark.mysql
+def test_of_the_functions_of_mariadb_only_those_of_values_are_callable(mysql: Database) -> None:
+    try:
+        rows = mysql.execute("select lower(function) from information_schema.sql_functions")
+    except pymysql.Error:
+        pytest.skip("only MariaDB lists its functions")
+    names = [str(name) for (name,) in rows]
+    assert {"sleep", "load_file", "get_lock", "master_pos_wait", "last_insert_id"} <= set(names)
+    # What sqlglot knows by a class of its own.
+    known = {
+        "add_months",
+        "compress",
+        "database",
+        "encode",
+        "encrypt",
+        "rand",
+        "schema",
+        "session_user",
+        "uuid",
+        "version",
+    }
+    assert let_through(names, "mysql") - callable_names("mysql") <= known
 
 
 # --- Names that mean something else to the engine ---
@@ -270,7 +345,9 @@ def test_a_name_means_a_table_of_the_connection(workspace: Workspace, table: str
     outcome = workspace.run("build")
     assert outcome.exit_code == 1
     assert "connection 'it'" in outcome.stderr
-    assert any(words in outcome.stderr for words in ("does not exist", "has no table", "may read no file"))
+    assert any(
+        words in outcome.stderr for words in ("does not exist", "has no table", "has no schema", "may read no file")
+    )
 
 
 def test_a_view_of_a_source_reads_no_file(workspace: Workspace) -> None:
@@ -288,6 +365,151 @@ def test_a_view_of_a_source_reads_no_file(workspace: Workspace) -> None:
         assert "connection 'it'" in outcome.stderr
         assert "may read no file" in outcome.stderr
         assert "canary7f3a9c" not in outcome.output
+
+
+def viewing(workspace: Workspace, *statements: str) -> None:
+    """A pipeline over the view `people` of a DuckDB file, made where another connection, `other`, is at hand too."""
+    other, it = Store("duckdb", workspace.root, stem="other"), Store("duckdb", workspace.root)
+    other.fill("secrets", "id bigint, name text", [(1, CANARY)])
+    it.fill("own", "id bigint, name text", [(1, "Ann")])
+    lake = workspace.write("lake/a.csv", f"id,name\n1,{CANARY}\n")
+    workspace.profile({"it": it.profile, "other": other.profile, "lake": {"type": "files", "path": "lake"}})
+    workspace.users("name text")
+    for stem, table in {"it": "own", "other": "secrets", "lake": "'a.csv'"}.items():
+        workspace.model(stem, f"select id, name from {table}", connection=stem, user_id="id")
+    workspace.build()
+    with duckdb.connect(str(workspace.root / f"{FOLDER}/it.duckdb")) as file:
+        file.execute(f"attach '{workspace.root / FOLDER / 'other.duckdb'}' as other (read_only)")
+        file.execute(f"attach '{workspace.root / 'target/warehouse.duckdb'}' as warehouse (read_only)")
+        for statement in statements:
+            file.execute(statement.format(lake=lake))
+    workspace.model("it", "select id, name from people", connection="it", user_id="id")
+
+
+CANARY = "canary7f3a9c"
+LEADING_OUT = {
+    "the warehouse": ("create view people as select 2 as id, name from warehouse.main.users",),
+    "the warehouse's state": (
+        "create view people as select 2 as id, run_id::text as name from warehouse.usersync.runs",
+    ),
+    "a connection": ("create view people as from other.secrets",),
+    "inside of a query": ("create view people as select 2 as id, (select max(name) from other.secrets) as name",),
+    "a view of a view": ("create view v as from other.secrets", "create view people as from v"),
+    "a macro": (
+        "create macro f(x) as (select max(name) from other.secrets)",
+        "create view people as select 2 as id, f(1) as name",
+    ),
+    "a macro of a table": ("create macro f() as table from other.secrets", "create view people as from f()"),
+    "a macro that looks like a function": (
+        "create macro lower(x) as (select max(name) from other.secrets)",
+        "create view people as select id, lower(name) as name from own",
+    ),
+    "a query as text": ("create view people as from query('from other.secrets')",),
+    "a name as text": ("create view people as from query_table('other.secrets')",),
+    "a file of another connection": ("create view people as from read_csv('{lake}')",),
+    "files of another connection": ("create view people as select 1 as id, file as name from glob('{lake}')",),
+    "settings": ("create view people as select 1 as id, value as name from duckdb_settings()",),
+}
+
+
+@pytest.mark.parametrize("way", LEADING_OUT)
+def test_a_view_of_a_source_reads_its_own_file_only(workspace: Workspace, way: str) -> None:
+    viewing(workspace, *LEADING_OUT[way])
+    before = workspace.rows("from identities order by all")
+    for command in (["build"], ["preview", "it"], ["plan"]):
+        outcome = workspace.run(*command)
+        assert (outcome.exit_code in (1, 2), CANARY in outcome.output) == (True, False)
+        # What is not attached for a preview does not exist there.
+        said = "models/it.sql:2:22: the view 'people' of connection 'it' reads " in outcome.stderr
+        assert said or (command[0] == "preview" and "connection 'it'" in outcome.stderr)
+    assert workspace.rows("from identities order by all") == before
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("call", ["crm.public.people", "postgres_query('crm', 'select * from people')"])
+def test_a_view_of_a_source_asks_no_server(workspace: Workspace, postgres: Database, call: str) -> None:
+    postgres.execute(f"create table people as select 1 as id, '{CANARY}' as name")
+    it = Store("duckdb", workspace.root)
+    it.fill("own", "id bigint, name text", [(1, "Ann")])
+    with open_engine(workspace.root / "spill") as engine:
+        attached(engine, Store("postgres", workspace.root, postgres), "crm")
+        engine.execute(f"attach '{workspace.root / FOLDER / 'it.duckdb'}' as file")
+        engine.execute(f"create view file.people as from {call}")
+    workspace.profile({"it": it.profile, "crm": postgres.profile})
+    workspace.users("name text")
+    workspace.model("crm", "select id, name from people", connection="crm", user_id="id")
+    workspace.model("it", "select id, name from people", connection="it", user_id="id")
+    outcome = workspace.run("build")
+    assert (outcome.exit_code, "the view 'people' of connection 'it' reads " in outcome.stderr) == (1, True)
+    assert workspace.rows("select pipeline from identities") == [("crm",)]
+
+
+OPENING = {
+    "a view": ["create view file.people as from {call}"],
+    "a view of a view": ["create view file.v as from {call}", "create view file.people as from file.v"],
+    "a macro": [
+        "create macro file.lower(x) as (select max(name) from {call})",
+        "create view file.people as select id, file.lower(name) as name from file.own",
+    ],
+    "a macro of a table": ["create macro file.f() as table from {call}", "create view file.people as from file.f()"],
+    "a query as text": ["create view file.people as from query('from postgres_' || 'scan' || $${arguments}$$)"],
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("way", OPENING)
+def test_a_view_of_a_source_opens_no_server(workspace: Workspace, postgres: Database, way: str) -> None:
+    """DuckDB would connect as soon as it looks at such a view, to say which columns it has."""
+    it = Store("duckdb", workspace.root)
+    it.fill("own", "id bigint, name text", [(1, "Ann")])
+    postgres.execute(f"create table people as select 1 as id, '{CANARY}' as name")
+    asked: list[bytes] = []
+    with relayed(postgres) as relay:
+        server = relay.database
+        place = f"host={server.host} port={server.port} user={server.user} dbname={server.database}"
+        arguments = f"('{place}', 'public', 'people')"
+        with open_engine(workspace.root / "spill") as engine:
+            load_extension(engine, "postgres_scanner")
+            engine.execute(f"attach '{workspace.root / FOLDER / 'it.duckdb'}' as file")
+            for statement in OPENING[way]:
+                engine.execute(statement.format(call=f"postgres_scan{arguments}", arguments=arguments))
+        relay.asked = asked.append
+        workspace.profile({"it": it.profile, "crm": postgres.profile})
+        workspace.users("name text")
+        workspace.model("crm", "select id, id as name from people", connection="crm", user_id="id")
+        workspace.model("it", "select id, name from people", connection="it", user_id="id")
+        for command in ("build", "plan", "preview it"):
+            outcome = workspace.run(*command.split())
+            assert outcome.exit_code in {1, 2}, outcome.output
+            assert "the view 'people' of connection 'it' reads " in outcome.stderr, outcome.output
+        for command in ("compile", "record it"):
+            assert CANARY not in workspace.run(*command.split()).output
+    assert asked == []
+
+
+OWN = {
+    "a view of a view": ("create view v as from own", "create view people as from v"),
+    "a macro": ("create macro f(x) as trim(x)", "create view people as select id, f(name) as name from own"),
+    "series and lists": (
+        "create view people as select o.id, o.name from own as o, range(1), unnest([1]), json_each('[1]')",
+    ),
+    "a recursion": (
+        "create view people as with recursive r as (select 1 as id union all select id + 1 from r where id < 3) "
+        "select own.id, name from own join r using (id)",
+    ),
+    "groups and windows": (
+        "create view people as select id, max(name) as name from own group by id qualify row_number() over () = 1",
+    ),
+    "a pivot": ("create view people as select id, 'Ann' as name from (pivot own on name in ('Ann') using count(*))",),
+    "another schema": ("create schema s", "create table s.t as from own", "create view people as from s.t"),
+}
+
+
+@pytest.mark.parametrize("way", OWN)
+def test_a_view_of_a_sources_own_tables_is_read(workspace: Workspace, way: str) -> None:
+    viewing(workspace, *OWN[way])
+    workspace.build()
+    assert workspace.rows("select identity_id, name from identities where pipeline = 'it'") == [("1", "Ann")]
 
 
 @pytest.mark.parametrize(
@@ -325,8 +547,8 @@ def engine(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield engine
 
 
-def attached(engine: duckdb.DuckDBPyConnection, store: Store) -> Connection:
-    connection = Connection("it", store.kind, {k: v for k, v in store.profile.items() if k != "type"}, store.root)
+def attached(engine: duckdb.DuckDBPyConnection, store: Store, name: str = "it") -> Connection:
+    connection = Connection(name, store.kind, {k: v for k, v in store.profile.items() if k != "type"}, store.root)
     attach(engine, connection)
     return connection
 
@@ -349,13 +571,23 @@ def attached(engine: duckdb.DuckDBPyConnection, store: Store) -> Connection:
         "create temp table other as select 1 as id",
         "select query_to_xml('delete from people returning id', true, true, '')",
         "do $x$ begin delete from people; end $x$",
+        "explain analyze delete from people",
+        "truncate people",
+        "select * into other from people",
+        "select writes()",
+        "select writes_after_all()",
     ],
 )
 def test_the_session_of_postgres_only_reads(
     workspace: Workspace, postgres: Database, engine: duckdb.DuckDBPyConnection, statement: str
 ) -> None:
     postgres.execute("create table people as select 1 as id; create sequence s")
+    for name, first in {"writes": "", "writes_after_all": "set transaction read write;"}.items():
+        body = f"begin {first} delete from people; return 1; end"
+        postgres.execute(f"create function {name}() returns int language plpgsql as $x$ {body} $x$")
     attached(engine, Store("postgres", workspace.root, postgres))
+    # What sessions are by default makes no difference: each transaction is told.
+    engine.execute("from postgres_query('it', $$select set_config('default_transaction_read_only', 'off', false)$$)")
     with pytest.raises(duckdb.Error):
         engine.execute(f"from postgres_query('it', $q${statement}$q$)").fetchall()
     assert postgres.execute("select id, (select is_called from s) from people") == [(1, False)]

@@ -21,10 +21,28 @@ COMMANDS = (
     ["build"],
     ["build", "--log-format", "json"],
     ["preview", "p"],
+    ["preview", "p", "--format", "json"],
+    ["plan"],
+    ["plan", "--format", "json"],
+    ["plan", "--format", "markdown"],
+    ["record"],
+    ["record", "--check"],
     ["compile"],
+    ["compile", "--stdout"],
     ["list"],
     ["debug"],
+    ["debug", "--log-format", "json"],
     ["lint"],
+    ["lint", "--format", "sarif"],
+    ["show"],
+    ["show", "--format", "json"],
+    ["status"],
+    ["runs"],
+    ["explain", "name=Ann"],
+    ["export", "p"],
+    ["link", "p:1", "p:2", "--who", "me", "--why", "same person"],
+    ["unlink", "p:1", "p:2", "--who", "me", "--why", "not the same person"],
+    ["build", "--full-refresh"],
 )
 ARTIFACTS = ("run_results", "manifest")
 CANARIES = ("canary7f3a9c", "canary \"7f' \\3a9c", "canary ümläut=9c; --")
@@ -74,7 +92,7 @@ def guarded(request: pytest.FixtureRequest, mysql: Database) -> Iterator[Databas
     text = request.param.replace("\\", "\\\\").replace("'", "''")
     mysql.execute(
         f"create user '{name}'@'%' identified by '{text}'; grant all on {mysql.database}.* to '{name}'@'%'; "
-        "create table people (id int, name text); insert into people values (1, 'Ann')"
+        "create table people (id int, name text); insert into people values (1, 'Ann'), (2, 'Bob')"
     )
     try:
         yield replace(mysql, user=name, password=request.param)
@@ -89,7 +107,7 @@ def test_a_password_that_is_right(project: Workspace, guarded: Database) -> None
         code, said = run(project, command, guarded.password)
         assert code == 0, said
         assert_nowhere(guarded.password, project, said)
-    assert project.rows("select name from users") == [("Ann",)]
+    assert project.rows("select name from users order by 1") == [("Ann",), ("Bob",)]
 
 
 @pytest.mark.mysql

@@ -10,6 +10,7 @@ from tests.servers import Database
 from tests.sources.landing import Landing, land, one_pipeline, rejected
 from tests.sources.tables import Store
 from tests.support import Workspace
+from usersync.compile.sql import template
 
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 LONG = "12345678901234567890.12345678901234567"
@@ -107,6 +108,13 @@ def test_enums_domains_and_extensions(workspace: Workspace, store: Store) -> Non
         "create domain prefs as jsonb"
     )
     land(workspace, store, OWN)
+
+
+def test_a_catalog_of_many_tables_is_no_work_for_the_compiler(postgres: Database) -> None:
+    """PostgreSQL compiles what it takes for long work, which takes it a second."""
+    postgres.execute("; ".join(f"create table t{n} (id int, a text, b numeric, c date, d int[])" for n in range(400)))
+    plan = postgres.execute(f"explain {template('usersync.sources', 'columns_postgres', tables='')}")
+    assert not [line for line in plan if "JIT" in str(line)]
 
 
 def test_null_in_every_type(workspace: Workspace, store: Store) -> None:
@@ -225,14 +233,33 @@ def test_a_rejected_numeric_is_kept_as_it_was(workspace: Workspace, numbers: Sto
 
 def test_types_that_only_the_scanner_reads(workspace: Workspace, store: Store) -> None:
     store.execute(
-        "create type place as (street text, zip int); create table kinds (id int, a place, b jsonb); "
-        """insert into kinds values (1, '("Via Roma",10)', '{"a": 1}')"""
+        "create type place as (street text, zip int); create table kinds (id int, a place, b jsonb, p point); "
+        """insert into kinds values (1, '("Via Roma",10)', '{"a": 1}', '(1.5,2)')"""
     )
-    one_pipeline(workspace, store, "a json, zip int, b json", "select id, a, (a).zip as zip, b from kinds")
+    query = "select id, a, (a).zip as zip, b, p from kinds"
+    one_pipeline(workspace, store, "a json, zip int, b json, p json", query)
     workspace.build()
-    assert workspace.rows("select a::varchar, zip, b::varchar from identities") == [
-        ('{"street":"Via Roma","zip":10}', 10, '{"a": 1}')
+    assert workspace.rows("select a::varchar, zip, b::varchar, p::varchar from identities") == [
+        ('{"street":"Via Roma","zip":10}', 10, '{"a": 1}', '{"x":1.5,"y":2.0}')
     ]
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz", "date"])
+@pytest.mark.parametrize("settings", [{}, {"pushdown": "native", "dialect": "postgres"}], ids=["", "native"])
+def test_an_update_time_without_end_moves_no_cursor(
+    workspace: Workspace, store: Store, kind: str, settings: dict[str, str]
+) -> None:
+    store.execute(f"create table n (id int, ts {kind}); insert into n values (1, 'infinity'), (2, '2026-01-02')")
+    query = "select id, id as name, ts from n where ts >= ${updated_at}"
+    one_pipeline(workspace, store, "name text", query, None, updated_at="ts", incremental=True, **settings)
+    for more in (3, 4):
+        workspace.build()
+        assert workspace.rows("select identity_id, reason from usersync.rejected_rows") == [
+            ("1", "ts is in the future")
+        ]
+        store.execute(f"insert into n values ({more}, '2026-01-0{more}')")
+    workspace.build()
+    assert workspace.rows("select identity_id from identities order by 1") == [("2",), ("3",), ("4",)]
 
 
 def test_names_in_capitals_and_with_quotes(workspace: Workspace, store: Store) -> None:

@@ -20,6 +20,7 @@ from usersync.compile.sql import DIALECT, literal
 from usersync.compile.times import needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, UsersyncError, did_you_mean
 from usersync.project.model import Connection, Pipeline, Project, Source
+from usersync.project.stumbles import understood
 from usersync.project.types import NESTED
 from usersync.sources.engine import engine_for
 from usersync.sources.inspect import Inspected, inspect
@@ -105,9 +106,13 @@ def _cursor(engine: duckdb.DuckDBPyConnection, model: Pipeline, kind: SourceType
 
 def _transpiled(sql: str, dialect: str) -> str:
     try:
-        return sqlglot.transpile(sql, read=DIALECT, write=dialect, pretty=True, unsupported_level=ErrorLevel.RAISE)[0]
-    except ValueError as error:
-        if isinstance(error, SqlglotError):
-            raise ConfigError(f"the query cannot be said in {dialect}: {error}") from None
+        writer = sqlglot.Dialect.get_or_raise(dialect)
+    except ValueError:
         known = [str(name) for name in sqlglot.Dialect.classes if name]
         raise ConfigError(f"there is no SQL dialect {dialect!r}", hint=did_you_mean(dialect, known)) from None
+    try:
+        with understood():
+            tree = sqlglot.parse_one(sql, read=DIALECT)
+            return tree.sql(dialect=writer, pretty=True, unsupported_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise ConfigError(f"the query cannot be said in {dialect}: {error}") from None

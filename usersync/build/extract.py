@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,8 +16,9 @@ from usersync.compile.projection import projection_sql, row_column
 from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import ident, literal, template
 from usersync.compile.times import parsed
-from usersync.diagnostics import WarehouseError
+from usersync.diagnostics import SourceError, WarehouseError
 from usersync.project.model import Pipeline, Source
+from usersync.sources.catalog import changed_column
 from usersync.sources.engine import reason_of
 from usersync.sources.inspect import Inspected, inspect
 from usersync.sources.misfits import misfits_as_text, reading_error
@@ -127,11 +129,48 @@ def shown_table(model: Pipeline) -> str:
 def _read(engine: duckdb.DuckDBPyConnection, found: Inspected, cursor: Any) -> int:
     sql = extraction_sql(found.compiled, found.source, cursor, incremental=cursor is not None)
     table = raw_table(found.compiled.model)
+    stage_rows(engine, table, sql, found, found.used_types)
+    return int(_one(engine, f"select count(*) from {table}"))
+
+
+def stage_rows(
+    engine: duckdb.DuckDBPyConnection, table: str, sql: str, found: Inspected, types: Mapping[str, SourceType]
+) -> None:
+    """Reads a source's rows into a table of the stage.
+
+    Args:
+        engine: A cursor of the engine.
+        table: The table, as SQL; made anew.
+        sql: The SELECT.
+        found: The pipeline.
+        types: Of the columns, as the source told them before.
+
+    Raises:
+        SourceError: the source cannot be read, or a column is of another type by now.
+    """
     try:
         engine.execute(f"create or replace table {table} as\n{sql}")
     except duckdb.Error as error:
         raise reading_error(found.source, error) from None
-    return int(_one(engine, f"select count(*) from {table}"))
+    for name, kind, *_ in engine.execute(f"describe {table}").fetchall():
+        if name in types and types[name].name != kind:
+            raise _changed(found, name, types[name].name, kind)
+    # Times of MySQL and exact numbers come as texts: only the server knows what they are of.
+    if found.source.connection.type != "mysql" and not any(kind.natural for kind in types.values()):
+        return
+    try:
+        changed = changed_column(engine, found.source, found.compiled.full.tree)
+    except duckdb.Error as error:
+        raise reading_error(found.source, error) from None
+    if changed:
+        before, now = changed
+        raise _changed(found, now.name, before.type, now.type)
+
+
+def _changed(found: Inspected, column: str, before: str, now: str) -> SourceError:
+    connection = found.source.connection.name
+    message = f"connection {connection!r}: column {column!r} became {now} while it was read: it was {before}"
+    return SourceError(message, hint="the table was changed meanwhile: build again")
 
 
 def _bound_cursor(engine: duckdb.DuckDBPyConnection, found: Inspected, value: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from usersync.build.extract import mapping_error, raw_table
+from usersync.build.extract import mapping_error, raw_table, stage_rows
 from usersync.build.read import heard
 from usersync.compile.pipeline import Compiled, extraction_sql
 from usersync.compile.projection import projection_sql
@@ -18,7 +18,7 @@ from usersync.project.model import Connection, Source
 from usersync.sources.attach import attach
 from usersync.sources.engine import seal
 from usersync.sources.inspect import Inspected, inspect
-from usersync.sources.misfits import misfits_as_text, reading_error
+from usersync.sources.misfits import misfits_as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,7 @@ def _preview(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sour
     raw = raw_table(found.compiled.model)
     # All columns, not only those in use: each is a property that could be.
     everything = extraction_sql(replace(found.compiled, columns=None), found.source, None, incremental=False)
-    try:
-        engine.execute(f"create or replace table {raw} as\n{everything}\nlimit {limit}")
-    except duckdb.Error as error:
-        raise reading_error(found.source, error) from None
+    stage_rows(engine, raw, f"{everything}\nlimit {limit}", found, found.types)
     return _mapped(engine, found, raw, now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -29,15 +30,15 @@ def command(
     Lint reads these files, and then knows every column and its type. Sources are only asked for names and types; with
     --select for those of the connections that the selected pipelines read.
     """
+    from usersync.build.read import heard
     from usersync.sources.engine import engine_for
+    from usersync.sources.record import record
 
     project = console.load()
     drifted = False
     with engine_for(project.root) as engine:
         for chosen in _connections(project, connection, select, exclude):
-            from usersync.sources.record import record
-
-            tables = record(engine, chosen, _queries(project, chosen.name))
+            tables = heard(engine, partial(record, engine, chosen, _queries(project, chosen.name)))
             if check:
                 drifted |= _checked(console, project, chosen, tables)
             else:

@@ -14,6 +14,7 @@ from usersync.compile.sql import DIALECT
 from usersync.compile.tables import default_schema
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Source
+from usersync.project.stumbles import understood
 
 _HINT = "say it in DuckDB's SQL with dialect = 'duckdb'"
 _SAME_NAMES = frozenset({"make_date", "isfinite"})
@@ -109,13 +110,17 @@ def check_translation(query: Query, dialect: str) -> None:
     """
     if dialect == DIALECT:
         return
-    for node in query.tree.walk():
-        for what in _changes(node, dialect):
-            raise _refused(query, node, f"{what} of {dialect} is not the same in DuckDB")
     try:
-        query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
-    except (SqlglotError, ValueError) as error:
-        raise _refused(query, query.tree, f"{dialect} that DuckDB cannot say: {str(error).splitlines()[0]}") from None
+        with understood():
+            changed = next(((node, what) for node in query.tree.walk() for what in _changes(node, dialect)), None)
+            if changed is None:
+                query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
+    except (SqlglotError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        raise _refused(query, query.tree, f"{dialect} that DuckDB cannot say: {reason}") from None
+    if changed is not None:
+        node, what = changed
+        raise _refused(query, node, f"{what} of {dialect} is not the same in DuckDB")
 
 
 def _changes(node: exp.Expr, dialect: str) -> Iterator[str]:
@@ -151,14 +156,20 @@ def check_texts(query: Query, dialect: str, source: Source) -> None:
     if dialect != "mysql" or source.connection.type != "mysql":
         return
     collated = _collated(query.tree, source)
-    for node in query.tree.walk():
+    for column in compared_columns(query.tree):
+        if collation := collated.get(column.name.lower()):
+            message = f"{column.name!r} compares by {collation} in MySQL, by its bytes in DuckDB"
+            hint = "pushdown = 'native' lets MySQL compare, dialect = 'duckdb' says that bytes are meant"
+            raise ConfigError(Diagnostic("US002", message, query.location(column), hint))
+
+
+def compared_columns(tree: exp.Query) -> Iterator[exp.Column]:
+    """Columns that are compared, searched, grouped or made distinct: by a collation, where they are texts."""
+    for node in tree.walk():
         distinct = isinstance(node, exp.Distinct) and isinstance(node.parent, exp.Select)
         compared = node.parent.expressions if distinct and node.parent else _operands(node)
-        for column in (inner for part in compared for inner in _texts_of(part)):
-            if collation := collated.get(column.name.lower()):
-                message = f"{column.name!r} compares by {collation} in MySQL, by its bytes in DuckDB"
-                hint = "pushdown = 'native' lets MySQL compare, dialect = 'duckdb' says that bytes are meant"
-                raise ConfigError(Diagnostic("US002", message, query.location(column), hint))
+        for part in compared:
+            yield from _texts_of(part)
 
 
 def _collated(tree: exp.Query, source: Source) -> dict[str, str]:

@@ -20,6 +20,7 @@ from usersync.compile.sql import ident, literal
 from usersync.compile.tables import default_schema, is_cte, with_head
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Connection, Pipeline, Source, SourceColumn
+from usersync.project.stumbles import understood
 from usersync.project.syntax import first_offset
 
 SERVER_DIALECTS = ("postgres", "mysql", "sqlite")
@@ -69,10 +70,11 @@ def _without_cursor(query: Query, dialect: str) -> str:
     """The query that lets every row through, said so that it reads back as the same."""
     bound = bind_cursor(query.tree, None)
     try:
-        text = bound.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
+        with understood():
+            text = bound.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
         if sqlglot.parse_one(text, read=dialect) == bound:
             return text
-    except SqlglotError:
+    except (SqlglotError, RecursionError):
         pass
     hint = "write it in another way, or keep the cursor in `{% if is_incremental() %} … {% endif %}`"
     message = "the query cannot be said without its cursor"

@@ -14,7 +14,8 @@ from usersync.compile.source_types import SourceType
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import Diagnostic, did_you_mean
 from usersync.project.model import Pipeline, Property, UserSchema
-from usersync.project.syntax import broken, first_offset, free_columns, not_scalar, scalar
+from usersync.project.stumbles import expression
+from usersync.project.syntax import broken, first_offset, free_columns, not_scalar
 
 _ONE_EXPRESSION = "a mapping is one SQL expression, without a name of its own"
 
@@ -155,7 +156,7 @@ def _expression(
     try:
         if ";" in text and any(t.token_type is TokenType.SEMICOLON for t in sqlglot.tokenize(text, read=DIALECT)):
             return None, [model.problem("US002", _ONE_EXPRESSION, key)]
-        tree = scalar(text, DIALECT)
+        tree = expression(text, DIALECT)
     except SqlglotError as error:
         message, inner, length = broken(text, error)
         return None, [model.problem("US002", message, key, inner=min(inner, len(text) - 1), length=length)]

@@ -61,12 +61,13 @@ class Compiled:
     def definition_hash(self) -> str:
         """Changes exactly when the rows of the last run would come out differently: the next run is a full one."""
         model = self.model
+        queries = (self.full, self.incremental)
         said = [
-            self.full.tree.sql(dialect=DIALECT, comments=False),
-            self.incremental.tree.sql(dialect=DIALECT, comments=False),
+            # What a server runs is not DuckDB's, and may be nothing that can be said so.
+            *(query.text if model.pushdown else query.tree.sql(dialect=DIALECT, comments=False) for query in queries),
             [
                 *(model.connection, model.dialect, model.updated_at_format, model.incremental, model.write),
-                *([self.full.text, self.incremental.text] if model.pushdown else []),
+                *([model.pushdown] if model.pushdown else []),
             ],
             [getattr(model, role) for role in ROLES],
             [

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from usersync.compile.foreign import compared_columns
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
 from usersync.exchange.columns import column_sql, lost, property_type, type_sql
 from usersync.exchange.decode import read_json
@@ -109,6 +115,16 @@ def _connection(found: PipelineDefinition, given: str | None, profile: Profile |
     return str(name)
 
 
+def _compared(query: str, dialect: str) -> set[str]:
+    """Names, in lower case, of the columns that a query compares; none where it does not parse, as lint will tell."""
+    sql = re.sub(r"\$\{\w+\}|\$LAST_SYNC_TIMESTAMP", "null", query, flags=re.IGNORECASE)
+    try:
+        tree = sqlglot.parse_one(sql, read=dialect)
+    except SqlglotError:
+        return set()
+    return {column.name.lower() for column in compared_columns(tree)} if isinstance(tree, exp.Query) else set()
+
+
 class _Importer:
     """Makes the files of one definition."""
 
@@ -162,6 +178,7 @@ class _Importer:
             "updated_at_format": found.updated_at_format or None,
             "incremental": found.incremental or None,
             "dialect": self.dialect(),
+            "pushdown": self.pushdown(),
             **found.extra,
             "schedule": dict(found.schedule) if found.schedule else None,
         }
@@ -180,6 +197,15 @@ class _Importer:
         profile = self.project.profile
         connection = profile.connections.get(self.connection) if profile else None
         return _DIALECTS.get(connection.type) if connection else None
+
+    def pushdown(self) -> str | None:
+        """`native` where MySQL compares what may be texts: only there their collations count, as they did."""
+        if self.dialect() != "mysql" or "dialect" in self.found.extra:
+            return None
+        schema = self.found.in_schema
+        kinds = {p.name.lower(): p.type.kind for p in schema.properties} if schema else {}
+        compared = _compared(self.found.query, "mysql")
+        return "native" if any(kinds.get(name, "string") == "string" for name in compared) else None
 
     def function_path(self) -> str:
         language = self.found.function.language if self.found.function else ""

@@ -9,8 +9,10 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import Token, TokenType
 
+from usersync.project.stumbles import check_written, understood
+
 # Postgres' grammar keeps lengths and reads DuckDB's nested types; DuckDB's own drops `(254)`.
-_DIALECT = "postgres"
+DIALECT = "postgres"
 _TYPES = {
     "year": TokenType.YEAR,
     "utinyint": TokenType.UTINYINT,
@@ -44,11 +46,15 @@ def read_ddl(sql: str) -> Ddl:
     Raises:
         SqlglotError: it does not parse.
     """
-    dialect = Dialect.get_or_raise(_DIALECT)
+    dialect = Dialect.get_or_raise(DIALECT)
     scan = _Scan(sql, list(dialect.tokenize(sql)))
     scan.run()
-    parsed = dialect.parser().parse(scan.tokens, sql)
-    return Ddl(tuple(statement for statement in parsed if statement is not None), scan.written)
+    with understood():
+        parsed = dialect.parser().parse(scan.tokens, sql)
+    statements = tuple(statement for statement in parsed if statement is not None)
+    for statement in statements:
+        check_written(statement, sql, DIALECT)
+    return Ddl(statements, scan.written)
 
 
 class _Scan:

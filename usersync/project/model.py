@@ -69,6 +69,8 @@ class Source:
     """Columns by schema and table; none where the scanner needs no help with its types."""
     statement_head: str = ""
     """What every statement to the server begins with; a hint belongs behind its first SELECT."""
+    version: str = ""
+    """What a MySQL server says that it is."""
 
     @property
     def json_columns(self) -> dict[str, frozenset[str]]:

@@ -248,7 +248,9 @@ def _document(file: SourceFile, reader: _Reader) -> _Entry:
 
 
 def _mapping(entry: _Entry, what: str) -> _Entry:
-    if not isinstance(entry.value, dict) or not entry.value:
+    if entry.value == {}:
+        raise _bad(f"{what} is empty", entry.location)
+    if not isinstance(entry.value, dict):
         raise _bad(f"{what} must be a mapping of names to values", entry.location)
     return entry
 
@@ -286,7 +288,7 @@ def _warehouse(output: _Entry) -> Mapping[str, Any]:
 
 def _connections(output: _Entry) -> list[tuple[str, _Entry]]:
     entry = output.value.get("connections")
-    if entry is None or entry.value is None:
+    if entry is None or entry.value is None or entry.value == {}:
         return []
     seen: dict[str, str] = {}
     for name, where in _mapping(entry, "connections").keys.items():

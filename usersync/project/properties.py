@@ -8,9 +8,11 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from usersync.diagnostics import Diagnostic, Location, did_you_mean
+from usersync.project.ddl import DIALECT as DDL_DIALECT
 from usersync.project.ddl import Ddl, Written
 from usersync.project.model import NAME, RESERVED, Property
-from usersync.project.syntax import broken, first_offset, free_columns, not_scalar, scalar
+from usersync.project.stumbles import expression
+from usersync.project.syntax import broken, first_offset, free_columns, not_scalar
 from usersync.project.templates import Rendered
 from usersync.project.types import NESTED, Kind, PropertyType
 
@@ -65,7 +67,7 @@ class Reader:
     def properties(self, table: exp.Schema) -> Iterator[Property]:
         for column in table.expressions:
             if not isinstance(column, exp.ColumnDef):
-                self.problem("US212", f"users holds properties only, not {column.sql()}", column)
+                self.problem("US212", f"users holds properties only, not {_said(column)}", column)
             elif found := self.property(column, column.name, column):
                 yield found
 
@@ -89,7 +91,7 @@ class Reader:
     def constraints(self, column: exp.ColumnDef, path: str, at: exp.Expr) -> None:
         for constraint in column.args.get("constraints") or ():
             if not isinstance(constraint.args.get("kind"), exp.CheckColumnConstraint):
-                message = f"property {path!r}: only check (…) is known here, not {constraint.sql()}"
+                message = f"property {path!r}: only check (…) is known here, not {_said(constraint)}"
                 hint = "every property may be null, and identifiers belong in users()"
                 self.problem("US212", message, at, hint)
 
@@ -118,7 +120,7 @@ class Reader:
 
     def data_type(self, node: exp.DataType, path: str, at: exp.Expr) -> PropertyType | None:
         match node.this:
-            case _T.ARRAY:
+            case _T.ARRAY if node.expressions:
                 return self.nested(Kind.ARRAY, node.expressions[0], path, at)
             case _T.MAP:
                 return self.map(node, path, at)
@@ -183,6 +185,10 @@ class Reader:
             seen[column] = leaf.path
 
 
+def _said(node: exp.Expr) -> str:
+    return node.sql(dialect=DDL_DIALECT)
+
+
 def _sized(kind: Kind, numbers: list[int]) -> PropertyType | str:
     """A type with its numbers, or what is wrong with them."""
     if kind is Kind.DECIMAL:
@@ -210,7 +216,7 @@ def _description(column: exp.ColumnDef) -> str:
 def _check_problem(text: str, path: str, kind: PropertyType) -> tuple[str, str, int, int] | None:
     """Code, message, offset and length of what keeps a check from being a condition on its own property."""
     try:
-        tree = scalar(text, "duckdb")
+        tree = expression(text, "duckdb")
     except SqlglotError as error:
         return "US002", *broken(text, error)
     refused = not_scalar(tree)

@@ -105,19 +105,22 @@ def _attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source
             _greeted(connection)
             _server(engine, connection, _MYSQL_OPTIONS, "")
     try:
-        return Source(connection, read_tables(engine, connection), _statement_head(engine, connection))
+        version = server_version(engine, connection) if connection.type == "mysql" else ""
+        return Source(
+            connection, read_tables(engine, connection, version), _statement_head(connection, version), version
+        )
     except duckdb.Error as error:
         with suppress(duckdb.Error):  # so that it can be attached again
             engine.execute(f"detach {ident(connection.name)}")
         raise source_error(connection, error, stage="its tables cannot be listed") from None
 
 
-def _statement_head(engine: duckdb.DuckDBPyConnection, connection: Connection) -> str:
+def _statement_head(connection: Connection, version: str) -> str:
     """What every statement to a server begins with: the scanner has no way to prepare MySQL's sessions."""
     if connection.type != "mysql":
         return ""
     seconds = connection.options.get("statement_timeout", 0)
-    if "mariadb" in server_version(engine, connection).lower():
+    if "mariadb" in version.lower():
         limit = f", max_statement_time = {seconds}" if seconds else ""
         return f"set statement tx_read_only = 1{limit} for "
     return f"/*+ MAX_EXECUTION_TIME({seconds * 1000}) */" if seconds else ""
@@ -240,6 +243,10 @@ _HINTS = (
     ("could not translate host", "check the host in profiles.yml"),
     ("unknown mysql server host", "check the host in profiles.yml"),
     ("conflicting lock", "another process has the file open for writing"),
+    (
+        "gave no reason",
+        "nothing of this pipeline was written: build again when the server is back, or let it take longer",
+    ),
     ("does not exist", "check the name; `usersync debug` shows what the connection reaches"),
 )
 

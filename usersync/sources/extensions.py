@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -29,9 +30,15 @@ def load_extension(engine: duckdb.DuckDBPyConnection, name: str) -> None:
         except duckdb.Error as error:
             reasons.append(str(error).splitlines()[0])
     raise SourceError(
-        f"DuckDB's extension {name} cannot be loaded: {reasons[-1] if reasons else 'not found'}",
+        f"DuckDB's extension {name} cannot be loaded: {_most_telling(reasons)}",
         hint=_ways(name),
     )
+
+
+def _most_telling(reasons: Sequence[str]) -> str:
+    """Of a copy that is there and not to be loaded, else why it could not be installed."""
+    present = [reason for reason in reasons if "not found" not in reason]
+    return present[0] if present else reasons[-1]
 
 
 def packaged_path(name: str) -> Path | None:

@@ -21,6 +21,7 @@ from usersync.sources.catalog import with_schemas
 from usersync.sources.engine import reason_of
 from usersync.sources.files import check_files
 from usersync.sources.results import with_results
+from usersync.sources.views import check_views
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def inspect(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Sourc
         ConfigError: the query or mapping does not fit what the source has.
     """
     check_files(engine, compiled, source)
+    check_views(engine, compiled, source)
     source = _with_schemas(engine, compiled, source)
     if compiled.model.pushdown is None:
         for query in (compiled.full, compiled.incremental):
@@ -98,13 +100,12 @@ def _query_error(compiled: Compiled, source: Source, error: duckdb.Error) -> Sou
     named = _UNKNOWN_NAME.search(str(error))
     if named is None:
         return SourceError(problem)
-    name = named["column"] or named["table"]
-    kind = exp.Column if named["column"] else exp.Table
-    nodes = (node for node in compiled.full.tree.find_all(kind) if node.name.lower() == name.lower())
-    node = next(nodes, None)
+    what, name = next((what, name) for what, name in named.groupdict().items() if name)
+    kind = exp.Column if what == "column" else exp.Table
+    nodes = compiled.full.tree.find_all(kind)
+    node = next((n for n in nodes if (n.text("db") if what == "schema" else n.name).lower() == name.lower()), None)
     candidates = _CANDIDATES.search(str(error))
     known = [word.strip(' "').rsplit(".", 1)[-1].strip('"') for word in candidates[1].split(",")] if candidates else []
-    what = "column" if named["column"] else "table"
     return SourceError(
         replace(
             problem,
@@ -116,7 +117,9 @@ def _query_error(compiled: Compiled, source: Source, error: duckdb.Error) -> Sou
 
 
 _UNKNOWN_NAME = re.compile(
-    r'Referenced column "(?P<column>[^"]+)" not found|Table with name (?P<table>\S+) does not exist'
+    r'Referenced column "(?P<column>[^"]+)" not found'
+    r'|Table with name .+ does not exist because schema "(?P<schema>[^"]+)"'
+    r"|Table with name (?P<table>\S+) does not exist"
 )
 _CANDIDATES = re.compile(r"(?:Candidate bindings: |Did you mean )([^\n?!]+)")
 

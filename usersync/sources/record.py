@@ -16,7 +16,7 @@ from usersync.diagnostics import Diagnostic, SourceError, did_you_mean
 from usersync.project.model import Connection
 from usersync.project.recorded import IMPORTED, RecordedColumn, RecordedTable, recorded_sql
 from usersync.sources.attach import attach, source_error
-from usersync.sources.catalog import json_columns
+from usersync.sources.catalog import json_columns, server_version
 
 Tables = Mapping[tuple[str, str], RecordedTable]
 """By schema and name, in lower case."""
@@ -58,7 +58,7 @@ def _catalog(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Table
     found: dict[tuple[str, str], RecordedTable] = {}
     columns = _ask(engine, connection, "record")
     schemas = {row[0] for row in columns} if connection.type == "mysql" else set()
-    json = json_columns(engine, connection, schemas) if schemas else set()
+    json = json_columns(engine, connection, schemas, server_version(engine, connection)) if schemas else set()
     for schema, name, column, kind, nullable, view in columns:
         key = ("" if schema.lower() == default else schema.lower(), name.lower())
         shown = "" if schema.lower() == default else schema

@@ -69,7 +69,8 @@ def identifier_not_normalised(checked: Checked) -> Iterator[Diagnostic]:
             if _MAIL.search(mapped.target.path) and not _does(compiled, mapped, (*_CASES, exp.Anonymous)):
                 yield _unequal_mail(compiled, mapped)
             elif _PHONE.search(mapped.target.path) and not _does(compiled, mapped, _DIGITS):
-                hint = f"keep + and digits only: regexp_replace({mapped.tree.sql()}, '[^0-9+]', '', 'g')"
+                written = mapped.tree.sql(dialect="duckdb")
+                hint = f"keep + and digits only: regexp_replace({written}, '[^0-9+]', '', 'g')"
                 message = f"{mapped.target.path!r} identifies a person, and is written in many ways"
                 yield Diagnostic("US402", message, mapped_place(compiled, mapped), hint, Level.WARNING)
 

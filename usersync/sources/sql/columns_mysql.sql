@@ -9,4 +9,7 @@ select
     collation_name
 from information_schema.columns
 where table_schema in ({{ schemas }})
+{% if tables %}
+    and table_name in ({{ tables }})
+{% endif %}
 order by table_schema, table_name, ordinal_position

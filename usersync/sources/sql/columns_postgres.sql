@@ -23,10 +23,11 @@ from pg_catalog.pg_attribute as a
 join pg_catalog.pg_class as c on c.oid = a.attrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 join pg_catalog.pg_database as d on d.datname = current_database()
-join below as o on o.oid = a.atttypid
-join pg_catalog.pg_type as t on t.oid = o.base
-join below as i on i.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
-join pg_catalog.pg_type as e on e.oid = i.base
+left join below as o on o.oid = a.atttypid
+join pg_catalog.pg_type as t on t.oid = coalesce(o.base, a.atttypid)
+cross join lateral (select case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end as oid) as v
+left join below as i on i.oid = v.oid
+join pg_catalog.pg_type as e on e.oid = coalesce(i.base, v.oid)
 left join pg_catalog.pg_collation as l on l.oid = a.attcollation
 cross join lateral (select greatest(a.atttypmod, o.typmod, i.typmod) as typmod) as m
 where a.attnum > 0
@@ -34,4 +35,7 @@ where a.attnum > 0
     and c.relkind in ('r', 'v', 'm', 'f', 'p')
     and n.nspname <> 'information_schema'
     and n.nspname not like 'pg\_%'
+{% if tables %}
+    and c.relname in ({{ tables }})
+{% endif %}
 order by a.attrelid, a.attnum

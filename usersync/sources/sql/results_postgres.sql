@@ -19,7 +19,8 @@ cross join lateral (values
     ({{ name | literal }}, pg_catalog.pg_typeof(q.{{ name | ident }})::oid){{ "," if not loop.last }}
 {% endfor %}
 ) as x (name, oid)
-join below as o on o.oid = x.oid
-join pg_catalog.pg_type as t on t.oid = o.base
-join below as i on i.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
-join pg_catalog.pg_type as e on e.oid = i.base
+left join below as o on o.oid = x.oid
+join pg_catalog.pg_type as t on t.oid = coalesce(o.base, x.oid)
+cross join lateral (select case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end as oid) as v
+left join below as i on i.oid = v.oid
+join pg_catalog.pg_type as e on e.oid = coalesce(i.base, v.oid)

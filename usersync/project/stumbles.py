@@ -1,0 +1,101 @@
+"""Where sqlglot itself stumbles: over functions with arguments that it does not expect it fails with any error.
+
+Some calls it cannot read, such as `date_add()` of MySQL. Others it reads and cannot write, such as `datetime(1)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
+
+from usersync.project.syntax import first_offset, scalar
+
+_SURE = frozenset(
+    {
+        *(
+            exp.And,
+            exp.Or,
+            exp.Case,
+            exp.If,
+            exp.Cast,
+            exp.TryCast,
+            exp.Coalesce,
+            exp.Nullif,
+            exp.Exists,
+            exp.Anonymous,
+        ),
+        *(exp.Lower, exp.Upper, exp.Trim, exp.Concat, exp.Replace, exp.Length, exp.Round, exp.Abs),
+        *(exp.Count, exp.Sum, exp.Min, exp.Max, exp.Avg, exp.RowNumber, exp.CurrentTimestamp),
+    }
+)
+"""What most queries call and is always written; to write everything would take lint a tenth of its time."""
+_UNKNOWN = "a function may have the wrong number of arguments"
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Makes whatever sqlglot fails with an error of the SQL that it reads or writes.
+
+    Raises:
+        ParseError: it failed, and not by saying so.
+        SqlglotError: as sqlglot says.
+        RecursionError: the SQL is nested too deeply.
+    """
+    try:
+        yield
+    except (SqlglotError, RecursionError):
+        raise
+    except Exception:  # in the midst of building a node it may be any
+        raise ParseError(_UNKNOWN, [{"description": _UNKNOWN}]) from None
+
+
+def expression(text: str, dialect: str) -> exp.Expr:
+    """The tree of an expression, as `scalar` reads it, that can be written again.
+
+    Raises:
+        SqlglotError: it cannot be read or written.
+        RecursionError: it is nested too deeply.
+    """
+    with understood():
+        tree = scalar(text, dialect)
+    check_written(tree, text, dialect)
+    return tree
+
+
+def check_written(tree: exp.Expr, text: str, dialect: str) -> None:
+    """Refuses SQL with a call that sqlglot cannot write.
+
+    Args:
+        tree: As parsed.
+        text: What it was parsed from.
+        dialect: To write in.
+
+    Raises:
+        ParseError: a call has other arguments than sqlglot expects.
+        RecursionError: it is nested too deeply.
+    """
+    # From the inside out, so that it is the call itself that is told, and not what it stands in.
+    for call in reversed([call for call in tree.find_all(exp.Func) if type(call) not in _SURE]):
+        if _stumbles(call, dialect):
+            raise _not_known(call, text)
+
+
+def _not_known(call: exp.Func, text: str) -> ParseError:
+    start, length = first_offset(call) or (0, 1)
+    message = f"{call.sql_name().lower()}() is not known with these arguments"
+    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start) + length - 1
+    place = {"line": line, "col": column, "highlight": text[start : start + length]}
+    return ParseError(message, [{"description": message, **place}])
+
+
+def _stumbles(call: exp.Expr, dialect: str) -> bool:
+    try:
+        call.sql(dialect=dialect, unsupported_level=ErrorLevel.IGNORE)
+    except RecursionError:
+        raise
+    except Exception:  # of whatever node lacks what is asked of it
+        return True
+    return False
