@@ -18,6 +18,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.calls import refused_calls
+from usersync.project.grammar import check_tree, check_words, readable
 from usersync.project.model import NAME
 from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
 from usersync.project.templates import Rendered
@@ -117,8 +118,12 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
     sql = _with_placeholders(rendered, tokens)
     try:
         # Reading the tokens again is for the cursor only: they take a fifth of the time.
-        parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
+        with readable(sql):
+            parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
         statements = [s for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
+        check_words(rendered.sql, tokens, dialect.lower())
+        for statement in statements:
+            check_tree(statement, dialect.lower())
     except SqlglotError as error:
         raise ConfigError(parse_error(rendered, error)) from None
     except RecursionError:

@@ -9,6 +9,8 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import Token, TokenType
 
+from usersync.project.grammar import check_words, readable
+
 # Postgres' grammar keeps lengths and reads DuckDB's nested types; DuckDB's own drops `(254)`.
 _DIALECT = "postgres"
 _TYPES = {
@@ -47,7 +49,9 @@ def read_ddl(sql: str) -> Ddl:
     dialect = Dialect.get_or_raise(_DIALECT)
     scan = _Scan(sql, list(dialect.tokenize(sql)))
     scan.run()
-    parsed = dialect.parser().parse(scan.tokens, sql)
+    with readable(sql):
+        parsed = dialect.parser().parse(scan.tokens, sql)
+    check_words(sql, scan.tokens, _DIALECT)
     return Ddl(tuple(statement for statement in parsed if statement is not None), scan.written)
 
 

@@ -12,6 +12,7 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from usersync.diagnostics import Diagnostic
 from usersync.project.calls import refused_calls
+from usersync.project.grammar import MisplacedError, check_tree, check_words, readable
 from usersync.project.templates import Rendered
 
 STATEMENTS = (
@@ -77,11 +78,16 @@ def scalar(text: str, dialect: str) -> exp.Expr:
         SqlglotError: it does not parse.
     """
     try:
-        # As an expression, so that a column may be called `comment` or `set`.
-        return sqlglot.parse_one(text, read=dialect, into=exp.Expr)
+        with readable(text):
+            # As an expression, so that a column may be called `comment` or `set`.
+            found = sqlglot.parse_one(text, read=dialect, into=exp.Expr)
+        check_words(text, sqlglot.tokenize(text, read=dialect), dialect)
+        check_tree(found, dialect)
+        return found
     except ParseError:
         try:
-            tree = sqlglot.parse_one(text, read=dialect)
+            with readable(text):
+                tree = sqlglot.parse_one(text, read=dialect)
         except ParseError:
             tree = None
         if isinstance(tree, exp.Query) or (tree is not None and not_scalar(tree)):
@@ -104,6 +110,8 @@ def parse_error(rendered: Rendered, error: SqlglotError) -> Diagnostic:
 
 def broken(sql: str, error: SqlglotError) -> tuple[str, int, int]:
     """sqlglot's error in our words, with the offset and length of what is wrong."""
+    if isinstance(error, MisplacedError):
+        return f"SQL: {error.found.message}", error.found.offset, error.found.length
     if not isinstance(error, ParseError) or not error.errors:
         return "SQL: a string, name or comment is not closed", _unclosed(sql), 1
     first: dict[str, Any] = error.errors[0]
