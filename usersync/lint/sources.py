@@ -18,9 +18,10 @@ from usersync.compile.source_types import SourceType, source_type
 from usersync.compile.tables import default_schema, file_path
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.lint.queries import branches
-from usersync.project.load import RECORDED, read_file
+from usersync.project.load import RECORDED
 from usersync.project.model import Connection, Project
 from usersync.project.recorded import RecordedColumn, RecordedTable, read_recorded
+from usersync.project.templates import check_readable
 
 Tables = Mapping[tuple[str, str], RecordedTable]
 
@@ -59,17 +60,21 @@ def read_sources(project: Project) -> Sources:
     used = {model.connection for model in project.models.values()}
     tables: dict[str, Tables] = {}
     problems: list[Diagnostic] = []
-    for name in sorted(used & set(connections)):
-        path = project.root / RECORDED / f"{name}.sql"
-        if not path.is_file():
+    for file in project.files.values():
+        name = file.path.removeprefix(f"{RECORDED}/").removesuffix(".sql")
+        if name == file.path.removesuffix(".sql"):
             continue
         try:
-            found, wrong = read_recorded(read_file(project.root, path), connections[name].type)
+            check_readable(file)
+            if name not in connections:
+                continue
+            found, wrong = read_recorded(file, connections[name].type)
         except ConfigError as error:
             problems += error.diagnostics
             continue
         problems += wrong
-        tables[name] = found
+        if name in used:
+            tables[name] = found
     return Sources(tables, connections, tuple(problems))
 
 

@@ -113,9 +113,18 @@ def check_words(sql: str, tokens: Sequence[Token], dialect: str) -> None:
     Raises:
         MisplacedError: there is such a word.
     """
+    if "\0" in sql and (nul := _nul(sql, tokens)) is not None:
+        raise MisplacedError(Misplaced(nul, 1, "a NUL character"))
     found = next(_Walk(sql, tokens, dialect).wrong(), None)
     if found:
         raise MisplacedError(found)
+
+
+def _nul(sql: str, tokens: Sequence[Token]) -> int | None:
+    """The first NUL that is not in a quoted name: those have rules of their own."""
+    names = [range(t.start, t.end + 1) for t in tokens if t.token_type is T.IDENTIFIER]
+    places = (at for at, char in enumerate(sql) if char == "\0")
+    return next((at for at in places if not any(at in name for name in names)), None)
 
 
 def check_tree(tree: exp.Expr, dialect: str) -> None:

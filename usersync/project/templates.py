@@ -131,7 +131,19 @@ def parse(file: SourceFile) -> nodes.Template:
     return _parsed(file)
 
 
+def check_readable(file: SourceFile) -> None:
+    """Refuses a file whose text cannot be read.
+
+    Raises:
+        ConfigError: it cannot (US001), with the place.
+    """
+    if file.unreadable:
+        offset, why = file.unreadable
+        raise ConfigError(Diagnostic("US001", f"the file cannot be read: {why}", file.location(offset)))
+
+
 def _parsed(file: SourceFile) -> nodes.Template:
+    check_readable(file)
     try:
         tree = ENVIRONMENT.parse(file.text, file.path, file.path)
         calls: list[nodes.Node] = []
