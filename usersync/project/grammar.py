@@ -44,6 +44,8 @@ _CONSTANTS = frozenset({T.NULL, T.TRUE, T.FALSE})
 _OPERANDS = frozenset({T.VAR, T.NUMBER, T.STRING, T.IDENTIFIER, *_CLOSERS})
 _ENDING = _OPERANDS - {T.R_BRACE}
 _SIGNS = frozenset({T.COMMA, T.STAR, T.DOT}) | _OPENERS | _CLOSERS
+_QUIET = frozenset({T.COMMA, T.DOT, T.ALIAS}) | _CLOSERS | _INFIX
+"""Behind a name these are never wrong."""
 _NEVER_BEHIND: Mapping[TokenType | None, frozenset[TokenType]] = {
     T.WITH: frozenset({T.ALIAS, T.COMMA}),
     T.WINDOW: frozenset({T.ALIAS}),
@@ -181,7 +183,10 @@ class _Walk:
 
     def wrong(self) -> Iterator[Misplaced]:
         """All that is misplaced, in order; what comes behind the first may be its doing."""
-        for index in range(len(self.tokens)):
+        for index, (here, after) in enumerate(pairwise(self.kinds[:-1])):
+            # Half of all words, and wrong in no place.
+            if (here is T.VAR and after in _QUIET) or (here is T.DOT and after is T.VAR):
+                continue
             if found := self.brackets(index) or self.joins(index):
                 yield found
             if self.is_name(index):
@@ -241,6 +246,8 @@ class _Walk:
         if opener is None or _PAIRS[opener.token_type] is not self.kinds[index]:
             return self.unexpected(index)
         closed, after = self.opened.pop(), self.kinds[index + 1]
+        if closed.joins:
+            return _lonely(closed.joins[-1])
         # A CTE with columns, and without its AS.
         headless = closed.function and after is T.L_PAREN and self.kinds[index + 2] is T.SELECT
         return self.unexpected(index + 1) if headless or (closed.distinct and after is T.COMMA) else None
@@ -266,7 +273,7 @@ class _Walk:
             waiting.append(self.tokens[index])
         elif here in {T.ON, T.USING} and waiting:
             waiting.pop()
-        elif waiting and (here is T.COMMA or here in _ENDS_FROM or self.kinds[index + 1] in _CLOSERS):
+        elif waiting and (here is T.COMMA or here in _ENDS_FROM):
             return _lonely(waiting.pop())
         return None
 
