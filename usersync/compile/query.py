@@ -18,7 +18,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.calls import refused_calls
-from usersync.project.grammar import check_tree, check_words, readable
+from usersync.project.duckdb_parser import EMPTY_NAME, refusal
+from usersync.project.grammar import MisplacedError, check, check_nul, readable
 from usersync.project.model import NAME
 from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
 from usersync.project.templates import Rendered
@@ -121,15 +122,19 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         with readable(sql):
             parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
         statements = [s for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
-        check_words(rendered.sql, tokens, dialect.lower())
-        for statement in statements:
-            check_tree(statement, dialect.lower())
+        check_nul(sql, tokens)
+        if dialect.lower() != DIALECT:
+            check(sql, tokens, statements, dialect.lower())
     except SqlglotError as error:
         raise ConfigError(parse_error(rendered, error)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
     tree = _one_query(rendered, statements, tokens)
     columns, problems = _columns(rendered, tree, tokens)
+    wrong = refusal(sql, written=rendered.sql) if dialect.lower() == DIALECT else None
+    # A column without a name has a rule of its own.
+    if wrong and not (problems and wrong.message == EMPTY_NAME):
+        raise ConfigError(parse_error(rendered, MisplacedError(wrong)))
     return Query(rendered, tree, columns, dialect, sql), problems
 
 

@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import Token, TokenType
 
-from usersync.project.grammar import check_words, readable
+from usersync.project.grammar import check_nul, check_words, readable
 
 # Postgres' grammar keeps lengths and reads DuckDB's nested types; DuckDB's own drops `(254)`.
 _DIALECT = "postgres"
@@ -51,6 +51,7 @@ def read_ddl(sql: str) -> Ddl:
     scan.run()
     with readable(sql):
         parsed = dialect.parser().parse(scan.tokens, sql)
+    check_nul(sql, scan.tokens)
     check_words(sql, scan.tokens, _DIALECT)
     return Ddl(tuple(statement for statement in parsed if statement is not None), scan.written)
 

@@ -1,84 +1,51 @@
-"""What sqlglot reads and no database does: words that cannot stand side by side, and clauses without what they need.
+"""What sqlglot reads and no database does: words that cannot stand side by side, in dialects that have no parser here.
 
 sqlglot drops a comma too many, takes a join without a condition for a comma, and makes a name of whatever stands in
-the place of one. Here only what is wrong in a dialect's own database is wrong: words that some database knows are left
-to sqlglot.
+the place of one. DuckDB's SQL is judged by DuckDB; for others here is only what is wrong everywhere, and in `_STRICT`
+dialects what their own servers refuse. What is left is for the database to refuse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from usersync.project.duckdb_parser import Misplaced
+
 T = TokenType
+
+_STRICT = frozenset({"postgres", "mysql", "sqlite"})
+"""Dialects whose lists end without a comma, and in which ORDER and GROUP are no names: tests ask their servers."""
+_STRINGS_APART = frozenset({"postgres", "sqlite"})
+"""Dialects that do not join two strings of one line."""
 
 _COMPARE = frozenset({T.EQ, T.NEQ, T.LT, T.LTE, T.GT, T.GTE, T.NULLSAFE_EQ})
 _WORDS = frozenset({T.AND, T.OR, T.IS, T.IN, T.BETWEEN, T.LIKE, T.ILIKE, T.SIMILAR_TO})
 _INFIX = _COMPARE | _WORDS | {T.DPIPE, T.SLASH, T.DCOLON, T.ARROW, T.DARROW}
 """Between two operands only; a minus, a plus or a star may begin one."""
-_PAIRS: Mapping[TokenType, TokenType] = {
-    T.L_PAREN: T.R_PAREN,
-    T.L_BRACKET: T.R_BRACKET,
-    T.L_BRACE: T.R_BRACE,
-}
+_PAIRS = {T.L_PAREN: T.R_PAREN, T.L_BRACKET: T.R_BRACKET, T.L_BRACE: T.R_BRACE}
 _OPENERS, _CLOSERS = frozenset(_PAIRS), frozenset(_PAIRS.values())
 _SETS = frozenset({T.UNION, T.EXCEPT, T.INTERSECT})
-_CLAUSES = frozenset({T.FROM, T.WHERE, T.GROUP_BY, T.ORDER_BY, T.HAVING, T.JOIN}) | _SETS
-_ENDS_FROM = _CLAUSES - {T.JOIN, T.FROM}
-_OF_CASE = frozenset({T.WHEN, T.THEN, T.ELSE, T.END})
-_LISTS = frozenset({T.GROUP_BY, T.ORDER_BY, T.PARTITION_BY})
-_BEGIN = frozenset({T.SELECT, T.FROM, T.WHERE, T.HAVING, T.QUALIFY, T.ON, T.USING, T.JOIN}) | _LISTS
-_EXPECTING = _INFIX | _BEGIN | _SETS | {T.COMMA, T.PLUS, T.DASH, T.NOT, T.CASE, T.WHEN, T.THEN, T.ELSE, T.DISTINCT}
+_ENDS_JOIN = frozenset({T.COMMA, T.WHERE, T.GROUP_BY, T.ORDER_BY, T.HAVING}) | _SETS
+_CLAUSES = (_ENDS_JOIN - {T.COMMA}) | {T.FROM, T.JOIN, T.ON}
+_CASES = frozenset({T.CASE, T.WHEN, T.THEN, T.ELSE})
+_LISTS = frozenset({T.SELECT, T.GROUP_BY, T.ORDER_BY, T.PARTITION_BY})
+_TAKES = _INFIX | _SETS | _LISTS | _CASES | {T.FROM, T.WHERE, T.HAVING, T.QUALIFY, T.ON, T.USING, T.JOIN}
+_EXPECTING = _TAKES | {T.COMMA, T.PLUS, T.DASH, T.NOT, T.DISTINCT, T.ALIAS, T.DOT, T.WITH}
 """Behind these something must come that has a value, or a name."""
 _NOT_EMPTY = _INFIX | {T.ON, T.USING, T.STAR, T.WHERE, T.NOT}
 """Behind these brackets hold something."""
-_SIDES = frozenset({T.LEFT, T.RIGHT, T.FULL, T.INNER, T.CROSS, T.NATURAL})
-_JOINED = _SIDES | {T.OUTER, T.SEMI, T.ANTI, T.ASOF, T.POSITIONAL}
+_FREE_JOINS = frozenset({T.CROSS, T.NATURAL, T.POSITIONAL})
+_JOINED = _FREE_JOINS | {T.LEFT, T.RIGHT, T.FULL, T.INNER, T.OUTER, T.SEMI, T.ANTI, T.ASOF}
 _CONSTANTS = frozenset({T.NULL, T.TRUE, T.FALSE})
-_OPERANDS = frozenset({T.VAR, T.NUMBER, T.STRING, T.IDENTIFIER, *_CLOSERS})
-_ENDING = _OPERANDS - {T.R_BRACE}
-_SIGNS = frozenset({T.COMMA, T.STAR, T.DOT}) | _OPENERS | _CLOSERS
+_VALUES = frozenset({T.NUMBER, T.STRING, T.IDENTIFIER, T.R_PAREN, T.R_BRACKET})
 _QUIET = frozenset({T.COMMA, T.DOT, T.ALIAS}) | _CLOSERS | _INFIX
 """Behind a name these are never wrong."""
-_NEVER_BEHIND: Mapping[TokenType | None, frozenset[TokenType]] = {
-    T.WITH: frozenset({T.ALIAS, T.COMMA}),
-    T.WINDOW: frozenset({T.ALIAS}),
-    T.PARTITION: frozenset({T.PARTITION_BY}),
-    T.FOR: frozenset({T.FOR}) | _CLOSERS,
-}
-_BEFORE_NULL = frozenset({"RESPECT", "IGNORE", "ABSENT", "RETURNING"})
-_HALVES = frozenset({"ORDER", "GROUP"})
-"""Words that are a clause only with another one behind."""
-_OF_VALUE = frozenset({"SUBSTRING", "EXTRACT", "OVERLAY"})
-"""Functions with a FROM between their arguments."""
-
-_TRAILING = frozenset({"duckdb", "bigquery", "snowflake", "clickhouse"})
-"""Dialects whose lists of columns may end in a comma."""
-_EMPTY_SELECT = frozenset({"postgres"})
-"""Dialects in which a SELECT may name no columns."""
-_EMPTY_SCHEMA = frozenset({"snowflake", "tsql", "fabric"})
-"""Dialects in which a table may be `database..table`."""
-_JOINS_ALONE = frozenset(
-    ["mysql", "sqlite", "snowflake", "databricks", "spark", "spark2", "hive", "bigquery", "clickhouse"]
-)
-"""Dialects in which an inner join needs no condition."""
-_STRINGS_APART = frozenset({"duckdb", "postgres", "redshift", "sqlite", "snowflake", "tsql", "oracle"})
-"""Dialects that do not join two strings of one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Misplaced:
-    """Something that cannot stand where it does."""
-
-    offset: int
-    length: int
-    message: str
 
 
 class MisplacedError(SqlglotError):
@@ -104,309 +71,180 @@ def readable(sql: str) -> Iterator[None]:
         raise MisplacedError(Misplaced(len(sql) - len(sql.lstrip()), 1, "incomplete SQL")) from None
 
 
-def check_words(sql: str, tokens: Sequence[Token], dialect: str) -> None:
-    """Refuses SQL in which a word cannot follow the one before it.
+def check(sql: str, tokens: Sequence[Token], statements: Iterable[exp.Expr], dialect: str) -> None:
+    """Refuses SQL that the database of its dialect would not read.
 
     Args:
         sql: The text.
         tokens: Its tokens.
-        dialect: sqlglot's name of its dialect.
+        statements: Its trees.
+        dialect: sqlglot's name of its dialect, not DuckDB.
+
+    Raises:
+        MisplacedError: there is something wrong.
+    """
+    check_words(sql, tokens, dialect)
+    for tree in statements:
+        if name := _misplaced_alias(tree, dialect):
+            raise MisplacedError(_at(name, "a name is given in the middle of an expression"))
+        if window := _undefined_window(tree):
+            raise MisplacedError(_at(window, f"there is no window {window.name!r}"))
+
+
+def check_nul(sql: str, tokens: Sequence[Token]) -> None:
+    """Refuses a NUL that is not in a quoted name: those have rules of their own.
+
+    Raises:
+        MisplacedError: there is one.
+    """
+    if "\0" not in sql:
+        return
+    names = [range(t.start, t.end + 1) for t in tokens if t.token_type is T.IDENTIFIER]
+    for at, char in enumerate(sql):
+        if char == "\0" and not any(at in name for name in names):
+            raise MisplacedError(Misplaced(at, 1, "a NUL character"))
+
+
+def check_words(sql: str, tokens: Sequence[Token], dialect: str) -> None:
+    """Refuses SQL in which a word cannot follow the one before it, or a bracket or a join is not complete.
 
     Raises:
         MisplacedError: there is such a word.
     """
-    if "\0" in sql and (nul := _nul(sql, tokens)) is not None:
-        raise MisplacedError(Misplaced(nul, 1, "a NUL character"))
     found = next(_Walk(sql, tokens, dialect).wrong(), None)
     if found:
         raise MisplacedError(found)
 
 
-def _nul(sql: str, tokens: Sequence[Token]) -> int | None:
-    """The first NUL that is not in a quoted name: those have rules of their own."""
-    names = [range(t.start, t.end + 1) for t in tokens if t.token_type is T.IDENTIFIER]
-    places = (at for at, char in enumerate(sql) if char == "\0")
-    return next((at for at in places if not any(at in name for name in names)), None)
-
-
-def check_tree(tree: exp.Expr, dialect: str) -> None:
-    """Refuses names in the middle of an expression, and windows that nothing defines.
-
-    Raises:
-        MisplacedError: there is one.
-    """
-    if name := _misplaced_alias(tree, dialect):
-        raise MisplacedError(_at(name, "a name is given in the middle of an expression"))
-    if window := _undefined_window(tree):
-        raise MisplacedError(_at(window, f"there is no window {window.name!r}"))
-
-
-# --- Words ---
-
-
-@dataclass(slots=True)
-class _Open:
-    """A bracket that is open, or the whole text."""
-
-    token: Token | None = None
-    before: TokenType | None = None
-    """What stands before the bracket."""
-    distinct: bool = False
-    """Whether it is that of `distinct on (…)`."""
-    clause: TokenType | None = None
-    """The last clause that began in it."""
-    cases: list[TokenType | None] = field(default_factory=list)
-    """The last word of every CASE that is open in it."""
-    joins: list[Token] = field(default_factory=list)
-    """Joins that wait for their condition."""
-
-    @property
-    def function(self) -> bool:
-        """Whether it holds the arguments of a function."""
-        return self.token is not None and self.token.token_type is T.L_PAREN and self.before is T.VAR
-
-
-def _lonely(join: Token) -> Misplaced:
-    return Misplaced(join.start, join.end - join.start + 1, "this join has no condition")
-
-
 class _Walk:
-    """One pass over the tokens, with the open brackets."""
+    """One pass over the tokens, with the open brackets and the joins in each that wait for their condition."""
 
     def __init__(self, sql: str, tokens: Sequence[Token], dialect: str) -> None:
         self.sql, self.tokens, self.dialect = sql, tokens, dialect
-        self.opened = [_Open()]
-        kinds = [token.token_type for token in tokens]
+        self.kinds: list[TokenType | None] = [*(token.token_type for token in tokens), None]
         # `array<int>` ends like a comparison.
-        self.angles = any(b is T.LT and a in {T.ARRAY, T.STRUCT, T.MAP} for a, b in pairwise(kinds))
-        self.kinds: list[TokenType | None] = [*kinds, None, None]
+        self.angles = any(kind in {T.ARRAY, T.STRUCT, T.MAP} for kind in self.kinds) and T.LT in self.kinds
+        self.opened: list[tuple[Token | None, list[Token]]] = [(None, [])]
+        self.tables = False
 
     def wrong(self) -> Iterator[Misplaced]:
         """All that is misplaced, in order; what comes behind the first may be its doing."""
-        for index, (here, after) in enumerate(pairwise(self.kinds[:-1])):
+        for index, here in enumerate(self.kinds[:-1]):
+            after = self.kinds[index + 1]
             # Half of all words, and wrong in no place.
             if (here is T.VAR and after in _QUIET) or (here is T.DOT and after is T.VAR):
                 continue
             if found := self.brackets(index) or self.joins(index):
                 yield found
-            if self.is_name(index):
+            # Behind a dot any word is a name.
+            if self.before(index) is T.DOT and here not in _OPENERS | _CLOSERS | {T.COMMA, T.STAR, T.DOT}:
                 continue
-            if self.stands_wrong(index):
+            if self.half(index):
                 yield self.unexpected(index)
-            if self.follows_wrong(index):
+            if self.opens_wrong(index) if here in _OPENERS else self.lacks_value(index) or self.two_values(index):
                 yield self.unexpected(index + 1)
-        for left in self.opened:
-            if left.token is not None:
-                yield Misplaced(left.token.start, 1, f"{left.token.text!r} is not closed")
-            yield from map(_lonely, left.joins)
+        for bracket, joins in self.opened:
+            if bracket is not None:
+                yield Misplaced(bracket.start, 1, f"{bracket.text!r} is not closed")
+            yield from map(_lonely, joins)
 
     def unexpected(self, index: int) -> Misplaced:
-        if self.ends(self.kinds[index]):
+        if _ends(self.kinds[index]):
             return Misplaced(len(self.sql.rstrip()), 1, "the query ends too early")
         token = self.tokens[index]
         said = self.sql[token.start : token.end + 1]
         return Misplaced(token.start, len(said), f"unexpected {said!r}")
 
-    def before(self, index: int, steps: int = 1) -> TokenType | None:
-        return self.kinds[index - steps] if index >= steps else None
-
-    def word(self, index: int) -> str:
-        return str(self.tokens[index].text).upper() if 0 <= index < len(self.tokens) else ""
-
-    @staticmethod
-    def ends(kind: TokenType | None) -> bool:
-        return kind is None or kind is T.SEMICOLON
-
-    def stops(self, kind: TokenType | None) -> bool:
-        """Whether a token ends what came before it."""
-        return kind is T.COMMA or kind in _CLOSERS or self.ends(kind)
-
-    def is_name(self, index: int) -> bool:
-        """Whether a word is a name, whatever else it may be: it stands behind a dot."""
-        return self.before(index) is T.DOT and self.kinds[index] not in _SIGNS
-
-    # What is open.
+    def before(self, index: int) -> TokenType | None:
+        return self.kinds[index - 1] if index else None
 
     def brackets(self, index: int) -> Misplaced | None:
-        """Keeps the open brackets, and what is open in them."""
-        kind = self.kinds[index]
+        """Keeps the open brackets, and finds one that closes another."""
+        kind, (bracket, joins) = self.kinds[index], self.opened[-1]
         if kind in _OPENERS:
-            distinct = self.before(index) is T.ON and self.before(index, 2) is T.DISTINCT
-            self.opened.append(_Open(self.tokens[index], self.before(index), distinct))
+            self.opened.append((self.tokens[index], []))
         elif kind in _CLOSERS:
-            return self.close(index)
-        elif (kind is T.CASE or kind in _OF_CASE) and not self.is_name(index):
-            return self.case(index, self.opened[-1].cases)
-        elif kind in _BEGIN:
-            self.opened[-1].clause = kind
-        return None
-
-    def close(self, index: int) -> Misplaced | None:
-        opener = self.opened[-1].token
-        if opener is None or _PAIRS[opener.token_type] is not self.kinds[index]:
-            return self.unexpected(index)
-        closed, after = self.opened.pop(), self.kinds[index + 1]
-        if closed.joins:
-            return _lonely(closed.joins[-1])
-        # A CTE with columns, and without its AS.
-        headless = closed.function and after is T.L_PAREN and self.kinds[index + 2] is T.SELECT
-        return self.unexpected(index + 1) if headless or (closed.distinct and after is T.COMMA) else None
-
-    def case(self, index: int, cases: list[TokenType | None]) -> Misplaced | None:
-        """Keeps the cases that are open: WHEN and THEN come in turns."""
-        kind = self.kinds[index]
-        if kind is T.CASE:
-            cases.append(kind)
-        elif cases:
-            if (kind is T.THEN) is not (cases[-1] is T.WHEN):
+            if bracket is None or _PAIRS[bracket.token_type] is not kind:
                 return self.unexpected(index)
-            if kind is T.END:
-                cases.pop()
-            else:
-                cases[-1] = kind
+            self.opened.pop()
+            return _lonely(joins[-1]) if joins else None
         return None
 
     def joins(self, index: int) -> Misplaced | None:
         """Keeps the joins that wait for their condition, and finds one that waits in vain."""
-        here, waiting = self.kinds[index], self.opened[-1].joins
-        if here is T.JOIN and self.needs_condition(index):
+        here, waiting = self.kinds[index], self.opened[-1][1]
+        self.tables |= here is T.FROM
+        if here is T.JOIN and self.tables and self.needs_condition(index):
             waiting.append(self.tokens[index])
         elif here in {T.ON, T.USING} and waiting:
             waiting.pop()
-        elif waiting and (here is T.COMMA or here in _ENDS_FROM):
+        elif waiting and here in _ENDS_JOIN:
             return _lonely(waiting.pop())
         return None
 
     def needs_condition(self, index: int) -> bool:
+        """Whether a join is one that Postgres or MySQL refuse without."""
         sides = set(takewhile(lambda kind: kind in _JOINED, reversed(self.kinds[:index])))
-        if sides & {T.CROSS, T.NATURAL, T.POSITIONAL}:
+        outer = bool(sides & {T.LEFT, T.RIGHT})
+        return not sides & _FREE_JOINS and (self.dialect == "postgres" or (outer and self.dialect == "mysql"))
+
+    def half(self, index: int) -> bool:
+        """Whether a word is half of ORDER BY or GROUP BY: whole these are one token."""
+        if self.kinds[index] is not T.VAR or not self.tables or self.dialect not in _STRICT:
             return False
-        return self.dialect not in _JOINS_ALONE or (self.dialect == "mysql" and bool(sides & {T.LEFT, T.RIGHT}))
-
-    # What stands beside what.
-
-    def stands_wrong(self, index: int) -> bool:
-        """Whether a word cannot stand behind the one before it."""
-        here, before, after = self.kinds[index], self.before(index), self.kinds[index + 1]
-        if here is T.ALL:
-            return after is T.ALL or (after in _SETS and before not in _LISTS)
-        if here is T.LATERAL:
-            return after is T.L_PAREN and before in {T.VAR, T.R_PAREN, T.IDENTIFIER}
-        if here is T.VAR and self.word(index) in _HALVES:
-            # Alone it is a name.
-            aside = self.word(index - 1) in {"WITHIN", "EXCLUDE"}
-            return not aside and (before in _ENDING or after in {T.VAR, T.ALL, T.NUMBER, T.STRING})
-        return False
-
-    def follows_wrong(self, index: int) -> bool:
-        """Whether the next word cannot stand behind this one."""
-        here, after = self.kinds[index], self.kinds[index + 1]
-        if here in _OPENERS:
-            return self.opens_wrong(index)
-        if here in _EXPECTING:
-            return self.cannot_follow(index)
-        if here is T.DOT:
-            return self.dangles(after)
-        if here is T.ALIAS:
-            return self.stops(after)
-        if here is T.OVER:
-            return self.before(index) is T.R_PAREN and (self.stops(after) or after in _CLAUSES or after is T.ALIAS)
-        if here is T.FILTER:
-            return self.before(index) is T.R_PAREN and after is not T.L_PAREN
-        if self.before(index) is T.STAR and self.word(index) == "EXCLUDE":
-            return self.stops(after)
-        if here is T.VAR and self.before(index) is T.WINDOW and self.before(index, 2) in _ENDING:
-            return after is not T.ALIAS
-        return after in _NEVER_BEHIND.get(here, ()) or (here in _OPERANDS and self.two_values(index))
+        aside = index and self.tokens[index - 1].text.upper() in {"AS", "WITHIN", "EXCLUDE"}
+        return self.tokens[index].text.upper() in {"ORDER", "GROUP"} and not aside
 
     def opens_wrong(self, index: int) -> bool:
-        """Whether a bracket begins with what must stand behind something."""
+        """Whether a bracket begins with what must stand behind something, or is empty and must not be."""
         before, after = self.before(index), self.kinds[index + 1]
         if after is T.R_PAREN and self.kinds[index] is T.L_PAREN:
             return before in _NOT_EMPTY and not (before is T.IN and self.dialect == "sqlite")
-        if after is T.FROM:
-            return self.word(index - 1) in _OF_VALUE
-        return after in {T.COMMA, T.ALIAS} or (after in _INFIX and before is not T.OPERATOR)
+        if after in {T.COMMA, T.ALIAS}:
+            return True
+        return after in _INFIX and before is not T.OPERATOR and self.kinds[index + 2 : index + 3] != [T.L_PAREN]
 
-    def cannot_follow(self, index: int) -> bool:
-        """Whether what comes behind a word that expects something is nothing of the kind."""
-        here, after = self.kinds[index], self.kinds[index + 1]
+    def lacks_value(self, index: int) -> bool:
+        """Whether what comes behind a word that expects a value, or a name, is neither."""
+        here, before, after = self.kinds[index], self.before(index), self.kinds[index + 1]
+        stops = after is T.COMMA or after in _CLOSERS or _ends(after)
+        if here not in _EXPECTING or (here is T.JOIN and not self.tables):
+            return False
+        if here in {T.ALIAS, T.DOT, T.WITH}:
+            return stops or (here is T.WITH and after is T.ALIAS) or (after is T.DOT and self.dialect in _STRICT)
         if here in {T.LT, T.GT} and (self.angles or after in {T.LT, T.GT}):
-            return not (self.angles or self.together(index))
-        if after is T.ALIAS:
-            return not (here is T.SELECT and self.dialect == "bigquery")
-        if after is T.DOT:
-            return self.kinds[index + 2] is not T.NUMBER
+            return False
         if here is T.NOT and after in _WORDS:
             return after in {T.AND, T.OR, T.IS}
-        if self.may_be_empty(index):
+        # `is distinct from`, `union distinct select`, `distinct on (…)`, and `is` as a name of what is selected.
+        if here is T.DISTINCT and (before in _SETS | {T.IS, T.NOT} or after is T.ON):
             return False
-        return self.stops(after) or self.begins_nothing(index + 1)
-
-    def may_be_empty(self, index: int) -> bool:
-        """Whether a word that expects something does without it here."""
-        here, before, after = self.kinds[index], self.before(index), self.kinds[index + 1]
-        if here is T.COMMA:
-            return self.trailing(after)
-        if here is T.DISTINCT:
-            return (after is T.FROM and before in {T.IS, T.NOT}) or (after is T.SELECT and before in _SETS)
-        if here is T.SELECT:
-            return self.dialect in _EMPTY_SELECT and (after is T.FROM or self.ends(after) or after in _CLOSERS)
-        return here in _SETS and after in {T.FROM, T.SELECT}
-
-    def begins_nothing(self, index: int) -> bool:
-        """Whether no value and no name begins with a word."""
-        here, after = self.kinds[index], self.kinds[index + 1]
-        if here in _SIDES:
-            return after in {T.JOIN, T.OUTER}
-        if here in {T.LIKE, T.ILIKE} and after is T.L_PAREN:
+        if here is T.IS and not self.tables:
             return False
-        if here in _OF_CASE:
-            return bool(self.opened[-1].cases) and not (here is T.WHEN and self.before(index) is T.CASE)
-        if here in {T.DESC, T.ASC}:
-            return self.stops(after) or after is T.LIMIT or self.word(index + 1) == "NULLS"
-        return here in _INFIX or here in _CLAUSES or here is T.SELECT
-
-    def trailing(self, after: TokenType | None) -> bool:
-        """Whether a list may end in a comma here."""
-        inside = self.opened[-1]
-        if not (after in _CLOSERS or after in _CLAUSES or self.ends(after)) or self.dialect not in _TRAILING:
+        empty = here is T.SELECT and (self.dialect == "postgres" or self.dialect not in _STRICT)
+        if (empty or (here is T.COMMA and self.dialect not in _STRICT)) and after is not T.COMMA:
             return False
-        if inside.clause is None:
-            return self.dialect == "duckdb" and (after is not T.R_PAREN or inside.before is T.IN or self.excludes())
-        return after is not T.JOIN and inside.clause not in {T.FROM, T.ORDER_BY, T.WHERE, T.ON}
-
-    def excludes(self) -> bool:
-        """Whether the open bracket holds the columns that a star leaves out."""
-        opener = self.opened[-1].token
-        return opener is not None and self.sql[: opener.start].rstrip().lower().endswith(("exclude", "replace"))
-
-    def together(self, index: int) -> bool:
-        """Whether a token is written right before the next one."""
-        return self.tokens[index].end + 1 == self.tokens[index + 1].start
-
-    def dangles(self, after: TokenType | None) -> bool:
-        """Whether a dot has no name behind it."""
-        if after is T.DOT:
-            return self.dialect not in _EMPTY_SCHEMA
-        return self.stops(after) or after is T.L_PAREN
+        if after in {T.LIKE, T.ILIKE} and self.kinds[index + 2 : index + 3] == [T.L_PAREN]:
+            return False
+        return stops or after in _INFIX or after in _CLAUSES or (after is T.SELECT and here not in _SETS)
 
     def two_values(self, index: int) -> bool:
         """Whether two values stand side by side, and the second is no name of the first."""
         here, after = self.kinds[index], self.kinds[index + 1]
-        if after in _CONSTANTS:
-            return here is not T.VAR or self.word(index) not in _BEFORE_NULL
-        if after is T.NUMBER:
-            return here in {T.NUMBER, T.STRING, T.IDENTIFIER, T.R_BRACKET}
-        if after is not T.STRING:
-            return after is T.L_BRACE and self.dialect == "duckdb"
-        if here is T.NUMBER:
-            return self.dialect != "tsql"
-        apart = here is T.STRING and self.dialect in _STRINGS_APART
-        return apart and "\n" not in self.sql[self.tokens[index].end : self.tokens[index + 1].start]
+        if here not in _VALUES:
+            return False
+        if after is T.STRING and here is T.STRING and self.dialect in _STRINGS_APART:
+            return "\n" not in self.sql[self.tokens[index].end : self.tokens[index + 1].start]
+        return after in _CONSTANTS or (after is T.NUMBER and here is not T.R_PAREN)
 
 
-# --- Trees ---
+def _ends(kind: TokenType | None) -> bool:
+    return kind is None or kind is T.SEMICOLON
+
+
+def _lonely(join: Token) -> Misplaced:
+    return Misplaced(join.start, join.end - join.start + 1, "this join has no condition")
+
 
 _NAMELESS = (exp.Paren, exp.Tuple, exp.Binary, exp.Unary, exp.Func, exp.Array, exp.Order, exp.Where, exp.Interval)
 """What holds values that have no names of their own."""

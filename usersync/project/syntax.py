@@ -12,7 +12,8 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from usersync.diagnostics import Diagnostic
 from usersync.project.calls import refused_calls
-from usersync.project.grammar import MisplacedError, check_tree, check_words, readable
+from usersync.project.duckdb_parser import refusal
+from usersync.project.grammar import MisplacedError, readable
 from usersync.project.templates import Rendered
 
 STATEMENTS = (
@@ -81,9 +82,6 @@ def scalar(text: str, dialect: str) -> exp.Expr:
         with readable(text):
             # As an expression, so that a column may be called `comment` or `set`.
             found = sqlglot.parse_one(text, read=dialect, into=exp.Expr)
-        check_words(text, sqlglot.tokenize(text, read=dialect), dialect)
-        check_tree(found, dialect)
-        return found
     except ParseError:
         try:
             with readable(text):
@@ -93,6 +91,10 @@ def scalar(text: str, dialect: str) -> exp.Expr:
         if isinstance(tree, exp.Query) or (tree is not None and not_scalar(tree)):
             return tree
         raise
+    # What is more than an expression is refused by those who ask for one, in words of their own.
+    if not isinstance(found, exp.Alias) and not not_scalar(found) and (wrong := refusal(text, expression=True)):
+        raise MisplacedError(wrong)
+    return found
 
 
 def first_offset(node: exp.Expr) -> tuple[int, int] | None:
