@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, takewhile
@@ -21,7 +21,7 @@ from usersync.project.calls import refused_calls
 from usersync.project.duckdb_parser import EMPTY_NAME, refusal
 from usersync.project.grammar import MisplacedError, check, check_nul, readable
 from usersync.project.model import NAME
-from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
+from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error, with_subclasses
 from usersync.project.templates import Rendered
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
@@ -32,7 +32,7 @@ PLACEHOLDER = re.compile(r"__cursor_+\Z")
 _SPELLED = "$LAST_SYNC_TIMESTAMP"
 
 _WRITES = (*STATEMENTS, exp.Into, exp.Lock)
-_REFUSED = (*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter)
+_REFUSED = with_subclasses((*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,11 @@ class Query:
     def placeholders(self) -> tuple[exp.Column, ...]:
         """Every place where the cursor is asked for."""
         return tuple(column for column in self.tree.find_all(exp.Column) if is_placeholder(column))
+
+    @cached_property
+    def ctes(self) -> Mapping[str, exp.Expr]:
+        """The queries of all CTEs by name, in lower case."""
+        return {cte.alias.lower(): cte.this for cte in self.tree.find_all(exp.CTE)}
 
     def location(self, node: exp.Expr) -> Location:
         """Where in the templates a node was written."""
@@ -219,7 +224,7 @@ def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], tokens: Seque
         where = locate(rendered, statements[1])
         raise ConfigError(Diagnostic("US501", "a model is one SELECT: this is a second statement", where))
     for node in statements[0].walk():
-        if not isinstance(node, _REFUSED):
+        if type(node) not in _REFUSED:
             continue
         # Places take another rendering: they are found only for what is wrong.
         where = rendered.location(tokens[0].start) if node is statements[0] else _place(rendered, node, tokens)

@@ -88,10 +88,6 @@ class View:
     _columns: dict[int, Mapping[str, RecordedColumn] | None] = field(default_factory=dict)
 
     @cached_property
-    def _ctes(self) -> set[str]:
-        return {cte.alias.lower() for cte in self.query.tree.find_all(exp.CTE)}
-
-    @cached_property
     def reach(self) -> Reach:
         """Which table a column is of."""
         return Reach(self.columns)
@@ -103,7 +99,7 @@ class View:
         if self.connection.type == "files":
             path = file_path(node)
             return self.tables.get(("", path.lower())) if path else None
-        if not isinstance(node.this, exp.Identifier) or (not node.db and node.name.lower() in self._ctes):
+        if not isinstance(node.this, exp.Identifier) or (not node.db and node.name.lower() in self.query.ctes):
             return None
         schema = node.db.lower()
         own = {"", self.connection.name.lower(), default_schema(self.connection).lower()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import sqlglot
@@ -32,6 +33,7 @@ class Misplaced:
     message: str
 
 
+@lru_cache(maxsize=4096)
 def refusal(sql: str, *, written: str = "", expression: bool = False) -> Misplaced | None:
     """Why DuckDB does not parse a query, and where; None where it does.
 

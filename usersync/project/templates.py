@@ -240,7 +240,11 @@ class Function:
     # Templates reach no attribute that begins with an underscore.
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self._name, self._function = name, function
-        self._signature = inspect.signature(function)
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        # Most functions are not called by most templates.
+        return inspect.signature(self._function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
