@@ -115,3 +115,20 @@ def test_a_path_outside_of_the_project_is_3_and_says_where_the_project_is(
     outcome = bad.run("lint", str(tmp_path_factory.mktemp("outside")))
     assert outcome.exit_code == 3
     assert str(bad.root) in outcome.stderr
+
+
+def test_a_path_that_holds_nothing_is_said_to_be_passed_over(bad: Workspace) -> None:
+    bad.write("README.md", "# Not linted")
+    outcome = bad.run("lint", "README.md", "models/overrides.csv", "--format", "json")
+    assert {each["file"] for each in json.loads(outcome.stdout)} == {"models/overrides.csv"}
+    assert "warning: README.md is no file that lint reads" in outcome.stderr
+    assert "README.md" not in bad.run("lint", "--quiet", "README.md", "models/overrides.csv").stderr
+
+
+@pytest.mark.parametrize("format", ["text", "json", "sarif", "github", "gitlab", "junit"])
+def test_pyproject_may_be_named_and_its_settings_are_checked(bad: Workspace, format: str) -> None:
+    bad.write("pyproject.toml", "[tool.usersync.lint]\nignore = ['US404']\n")
+    outcome = bad.run("lint", "pyproject.toml", "--format", format)
+    assert (outcome.exit_code, "passed over" in outcome.stderr) == (0, False)
+    bad.write("pyproject.toml", "[tool.usersync.lint]\nignore = ['US999']\n")
+    assert bad.run("lint", "pyproject.toml", "--format", format).exit_code == 2

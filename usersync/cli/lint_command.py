@@ -74,7 +74,7 @@ def _lint(console: Console, options: _Options) -> int:
     overlay = {path: text.raw for path, text in given.items()}
     project = console.load(lenient=True, overlay=overlay)
     settings = read_lint_settings(project.root)
-    files = _files(project, (*options.paths, *([options.stdin] if options.stdin else [])), set(given))
+    files = _files(console, project, (*options.paths, *([options.stdin] if options.stdin else [])), set(given))
     if not project.models and not project.problems:
         raise NothingSelectedError("nothing to lint: there are no models")
     if options.fix or options.diff:
@@ -238,25 +238,32 @@ def _explain(console: Console, code: str) -> int:
     return 0
 
 
-def _files(project: Project, paths: tuple[Path, ...], given: set[str]) -> list[str] | None:
-    """The project's files under the paths given; None for all."""
+def _files(console: Console, project: Project, paths: tuple[Path, ...], given: set[str]) -> list[str] | None:
+    """The project's files under the paths given; None for all. Paths that hold none are named on stderr."""
     import os
 
-    from usersync.diagnostics import ConfigError, NothingSelectedError
+    from usersync.diagnostics import ConfigError, Diagnostic, Level, NothingSelectedError
 
     if not paths:
         return None
     known = [*project.files, *(p.location.file for p in project.problems if p.location), *given]
     known += [project.profile.file] if project.profile else []
+    # Its settings are read whatever is linted.
+    known += ["pyproject.toml"] if (project.root / "pyproject.toml").is_file() else []
     chosen: set[str] = set()
+    idle: list[Path] = []
     for path in paths:
         shown = _shown(project.root, path)
         if shown not in given and not os.path.lexists(Path.cwd() / path):
             raise ConfigError(f"there is no file or folder {path}")
-        chosen |= {file for file in known if shown in (file, ".") or file.startswith(f"{shown}/")}
+        found = {file for file in known if shown in (file, ".") or file.startswith(f"{shown}/")}
+        chosen |= found
+        idle += [] if found else [path]
     if not chosen:
         hint = f"the project is {project.root}: its models/, macros/ and profiles.yml are linted"
         raise NothingSelectedError("nothing to lint: no model is among these paths", hint=hint)
+    told = "is no file that lint reads and holds none: it is passed over"
+    console.problems(Diagnostic("config", f"{path} {told}", level=Level.WARNING) for path in idle)
     return sorted(chosen)
 
 
