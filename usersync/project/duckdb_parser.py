@@ -69,7 +69,7 @@ def _error(text: str) -> str | None:
         # Half a character, which no text has for DuckDB, may come from a variable.
         duckdb.extract_statements(text.encode("utf-8", "replace").decode())
     except duckdb.Error as error:
-        return str(error).removeprefix("Parser Error: ")
+        return str(error).removeprefix("Parser Error: ").replace("Not implemented Error:", "DuckDB has not implemented")
     return None
 
 
