@@ -37,6 +37,8 @@ class SourceFile:
 
     path: str
     text: str
+    unreadable: tuple[int, str] | None = None
+    """Where its text cannot be read, and why: it is not UTF-8, or cannot be opened."""
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -1,5 +1,7 @@
 """Which names a column of a query may have: letters, digits and underscores, no digit first."""
 
+from string import ascii_lowercase, ascii_uppercase, digits
+
 import pytest
 
 from tests.support import Workspace
@@ -37,3 +39,32 @@ def test_any_other_name_is_one(project: Workspace, name: str) -> None:
 
 def test_an_empty_name_is_none(project: Workspace) -> None:
     assert codes(project, "") == ["US211"]
+
+
+WORDS = [
+    *("select", "Order", "NULL", "group", "end", "table", "_", "__", "A_9", "config", "this", "users", "rowid"),
+    "x" * 64,
+]
+STRANGE = [
+    *("a\tb", "\ta", "a\rb", "a\x7f", "a\x1b", "a\u00ad", "\ufeffa", "a\u200d", "a\u202e", "\u2028", "a\ufe0f"),
+    *("naïve", "Åsa", "İd", "ı", "ñ", "名前", "имя", "ß1", "²", "a²", "ªb", "①", "٣a", "०", "a\u0660", "𝐚", "ﬁ"),
+    *("a:b", "a;b", "a--b", "/*a", "a+b", "a=b", "a?b", "#a", "@a", "%a", "a%b", "(a)", "a\\b", "{{a}}", "${a}"),
+]
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_word_of_sql_is_a_name_where_it_is_quoted(project: Workspace, name: str) -> None:
+    assert codes(project, name) == []
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_letter_that_only_looks_like_one_is_none(project: Workspace, name: str) -> None:
+    assert codes(project, name) == ["US208"]
+
+
+def test_of_all_signs_only_letters_digits_and_underscores_are_names(project: Workspace) -> None:
+    signs = [chr(code) for code in range(1, 0x100)]
+    first = [sign for sign in signs if codes(project, f"{sign}a") == []]
+    later = [sign for sign in signs if codes(project, f"a{sign}") == []]
+    assert "".join(first) == f"{ascii_uppercase}_{ascii_lowercase}"
+    assert "".join(later) == f"{digits}{ascii_uppercase}_{ascii_lowercase}"

@@ -190,6 +190,24 @@ def test_stdin_wins_over_the_file(project: Workspace) -> None:
     assert piped(project, IDLE.encode(), "--stdin-filename", "models/m.sql").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "said", "code"),
+    [
+        ("models/sources/crm.sql", b"create tabel t (id int)", b"error: models/sources/crm.sql:1:8: ", 1),
+        ("models/overrides.csv", b"no header", b"error: models/overrides.csv:1:1: ", 1),
+        ("profiles.yml", b"test: [", b"error: profiles.yml:1:8: YAML: ", 2),
+    ],
+)
+def test_stdin_may_be_any_file_that_lint_reads(
+    project: Workspace, path: str, text: bytes, said: bytes, code: int
+) -> None:
+    (project.root / "pyproject.toml").unlink(missing_ok=True)
+    project.model("m", "select id, email from t", connection="crm", user_id="id")
+    done = piped(project, text, "--stdin-filename", path)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+
+
 def test_stdin_for_a_macro_or_users_sql(project: Workspace) -> None:
     project.write("models/m.sql", CONFIG + "select id, {{ m() }} from t")
     done = piped(project, b"{% macro m() %}{% endmacro", "--stdin-filename", "macros/m.sql")
@@ -217,6 +235,7 @@ def test_fix_of_stdin_prints_the_text_and_findings_on_stderr(project: Workspace)
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        (("--stdin-filename", "models/readme.md"), b"models/overrides.csv and profiles.yml"),
         (("--stdin-filename", "README.md"), b"is no file of this project that lint reads"),
         (("--stdin-filename", "/elsewhere/models/a.sql"), b"is no file of this project that lint reads"),
         (("--stdin-filename", "models/a.sql", "models"), b"name no others"),

@@ -3,6 +3,8 @@
 import json
 import shutil
 import socket
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
@@ -69,12 +71,35 @@ def linted(project: Workspace, name: str, data: bytes, *args: str) -> Outcome:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise AssertionError("lint reached out")
+def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """No network and no database: an attempt fails, and is not forgotten where something swallows the error."""
+    reached: list[str] = []
 
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(duckdb, "connect", refuse)
+    def refusing(name: str) -> Callable[..., NoReturn]:
+        def refuse(*_: object, **__: object) -> NoReturn:
+            reached.append(name)
+            raise AssertionError(f"lint reached for {name}")
+
+        return refuse
+
+    # DuckDB's parser alone, `extract_statements`, is asked; what would run a statement is not.
+    for module, names in (
+        (socket, ("socket", "create_connection", "getaddrinfo")),
+        (duckdb, ("connect", "execute", "sql", "query", "read_csv", "install_extension", "load_extension")),
+        (sqlite3, ("connect",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, refusing(f"{module.__name__}.{name}"))
+    yield reached
+    assert reached == []
+
+
+def test_the_guard_notices_what_is_reached_for(reached: list[str]) -> None:
+    for reach in (lambda: socket.create_connection(("localhost", 1)), duckdb.connect, lambda: sqlite3.connect("x")):
+        with pytest.raises(AssertionError):
+            reach()
+    assert reached == ["socket.create_connection", "duckdb.connect", "sqlite3.connect"]
+    reached.clear()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -106,3 +106,28 @@ def test_a_broken_view_is_found_though_nothing_uses_it(project: Workspace, code:
     project.write("models/m.sql", f"{CONFIG}) }}}}\nselect id, name, updated_at{FILTER}")
     found = [f for f in project.errors() if f.location and f.location.file == "models/v.sql"]
     assert [(f.code, place(f.location)) for f in found] == [(code, expected)]
+
+
+def test_both_branches_and_the_mapping_are_read_where_all_are_wrong(workspace: Workspace) -> None:
+    workspace.profile({"crm": {"type": "postgres", "database": "crm"}})
+    workspace.users("email varchar")
+    workspace.model(
+        "m",
+        "select id, u from t\n{% if is_incremental() %}\nwhere u >= ${updated_at} and a b c\n"
+        "{% else %}\nwhere x y z\n{% endif %}",
+        connection="crm",
+        user_id="id",
+        updated_at="u",
+        incremental=True,
+        mapping={"email": "lower(mail"},
+    )
+    found = [(each.code, each.location.line) for each in workspace.errors() if each.location]
+    assert found == [("US002", 1), ("US002", 4), ("US002", 6)]
+
+
+def test_what_both_branches_share_is_said_once(workspace: Workspace) -> None:
+    workspace.profile({"crm": {"type": "postgres", "database": "crm"}})
+    workspace.users("email varchar")
+    query = "select id, email email from t where {{ 'true' if is_incremental() else 'false' }} or or x"
+    workspace.model("m", query, connection="crm", user_id="id")
+    assert len(workspace.errors()) == 1

@@ -377,5 +377,5 @@ def test_stems_are_unique_across_folders(project: Workspace) -> None:
 def test_a_file_that_is_not_utf8_is_named(project: Workspace) -> None:
     Path(project.root / "models/m.sql").write_bytes(config("name = 'Ren\xe9'").encode("latin-1"))
     outcome = project.run("lint")
-    assert outcome.exit_code == 2
-    assert "models/m.sql is not UTF-8" in outcome.stderr
+    assert outcome.exit_code == 1
+    assert "error: models/m.sql:1:58: the file cannot be read: it is not UTF-8" in outcome.stdout

@@ -169,8 +169,8 @@ def test_a_wrong_file_stops_a_build(project: Workspace) -> None:
 def test_bytes_that_are_no_utf_8_are_an_error(project: Workspace) -> None:
     (project.root / "models/overrides.csv").write_bytes(HEADER.encode() + b"\nlink,crm:\xff,shop:2,,,\n")
     found = problem(project)
-    assert (found.level, "models/overrides.csv is not UTF-8" in found.message) == (Level.ERROR, True)
-    assert "is not UTF-8" in project.run("lint").stdout
+    assert (found.level, "it is not UTF-8" in found.message) == (Level.ERROR, True)
+    assert "error: models/overrides.csv:2:10: " in project.run("lint").stdout
 
 
 def test_an_identity_of_an_unknown_pipeline_is_a_warning_and_still_a_decision(project: Workspace) -> None:

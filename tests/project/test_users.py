@@ -287,6 +287,7 @@ def test_a_trailing_comment_is_the_description(workspace: Workspace) -> None:
         ("a varchar check (a like '%)@(%')", "a like '%)@(%'"),
         ("a varchar(9) CHECK ( length(a) > 2 )", "length(a) > 2"),
         ("a date[] check (len(a) < 9)", "len(a) < 9"),
+        ("a varchar check (a in ('x', 'y',))", "a in ('x', 'y',)"),
         ("a struct(x int) check (a.x > 0)", "a.x > 0"),
     ],
 )

@@ -74,7 +74,7 @@ def _lint(console: Console, options: _Options) -> int:
     overlay = {path: text.raw for path, text in given.items()}
     project = console.load(lenient=True, overlay=overlay)
     settings = read_lint_settings(project.root)
-    files = _files(project, (*options.paths, *([options.stdin] if options.stdin else [])), set(given))
+    files = _files(console, project, (*options.paths, *([options.stdin] if options.stdin else [])), set(given))
     if not project.models and not project.problems:
         raise NothingSelectedError("nothing to lint: there are no models")
     if options.fix or options.diff:
@@ -100,13 +100,19 @@ def _stdin(console: Console, options: _Options) -> Mapping[str, Text]:
     if options.paths:
         raise click.UsageError("--stdin-filename names the one file to check: name no others")
     shown = _shown(project_settings(console.settings).project_dir, options.stdin)
-    if not shown.endswith(".sql") or not shown.startswith(("models/", "macros/")):
-        hint = "those are the .sql files of models/ and macros/"
+    if not _is_linted(shown):
+        hint = "those are the .sql files of models/ and macros/, models/overrides.csv and profiles.yml"
         raise ConfigError(f"{options.stdin} is no file of this project that lint reads", hint=hint)
     try:
         return {shown: Text.of(sys.stdin.buffer.read())}
     except UnicodeDecodeError as error:
         raise ConfigError(f"stdin is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _is_linted(shown: str) -> bool:
+    """Whether lint reads a file of this name, relative to the project."""
+    sql = shown.endswith(".sql") and shown.startswith(("models/", "macros/"))
+    return sql or shown in {"models/overrides.csv", "profiles.yml"}
 
 
 def _fix(console: Console, options: _Options, done: Fixed, given: Mapping[str, Text], settings: LintSettings) -> int:
@@ -232,25 +238,40 @@ def _explain(console: Console, code: str) -> int:
     return 0
 
 
-def _files(project: Project, paths: tuple[Path, ...], given: set[str]) -> list[str] | None:
-    """The project's files under the paths given; None for all."""
-    from usersync.diagnostics import ConfigError, NothingSelectedError
+def _files(console: Console, project: Project, paths: tuple[Path, ...], given: set[str]) -> list[str] | None:
+    """The project's files under the paths given; None for all. Paths that hold none are named on stderr."""
+    import os
+
+    from usersync.diagnostics import ConfigError, Diagnostic, Level, NothingSelectedError
 
     if not paths:
         return None
-    known = [*project.files, *(p.location.file for p in project.problems if p.location)]
+    known = [*project.files, *(p.location.file for p in project.problems if p.location), *given]
+    known += [project.profile.file] if project.profile else []
+    # Its settings are read whatever is linted.
+    known += ["pyproject.toml"] if (project.root / "pyproject.toml").is_file() else []
     chosen: set[str] = set()
+    idle: list[Path] = []
     for path in paths:
         shown = _shown(project.root, path)
-        if shown not in given and not (Path.cwd() / path).exists():
+        if shown not in given and not os.path.lexists(Path.cwd() / path):
             raise ConfigError(f"there is no file or folder {path}")
-        chosen |= {file for file in known if shown in (file, ".") or file.startswith(f"{shown}/")}
+        found = {file for file in known if shown in (file, ".") or file.startswith(f"{shown}/")}
+        chosen |= found
+        idle += [] if found else [path]
     if not chosen:
-        raise NothingSelectedError("nothing to lint: no model is among these paths")
+        hint = f"the project is {project.root}: its models/, macros/ and profiles.yml are linted"
+        raise NothingSelectedError("nothing to lint: no model is among these paths", hint=hint)
+    told = "is no file that lint reads and holds none: it is passed over"
+    console.problems(Diagnostic("config", f"{path} {told}", level=Level.WARNING) for path in idle)
     return sorted(chosen)
 
 
 def _shown(root: Path, path: Path) -> str:
     """A path as the project calls it; the whole path where it is not in the project."""
-    full = (Path.cwd() / path).resolve()
-    return full.relative_to(root).as_posix() if full.is_relative_to(root) else str(full)
+    import os
+
+    # A link is called by its own name, unless only where it leads is in the project.
+    written, real = Path(os.path.normpath(Path.cwd() / path)), Path(os.path.realpath(Path.cwd() / path))
+    inside = next((full for full in (written, real) if full.is_relative_to(root)), None)
+    return inside.relative_to(root).as_posix() if inside else str(real)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT
 from usersync.compile.tables import check_tables, headed, qualify_tables, retype_json
 from usersync.compile.times import allowed_update_type, needs_format
-from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
+from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.model import Connection, Pipeline, Project, Source, SourceColumn, UserSchema
 from usersync.project.render import render_model
 
@@ -94,8 +94,8 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
     if project.users is None:
         return None, []
     problems = [*_setting_problems(model), *_pushdown_problems(project, model)]
+    dialect_at = model.location("dialect", length=len(model.dialect))
     try:
-        dialect_at = model.location("dialect", length=len(model.dialect))
         rendered = [render_model(project, model, incremental=incremental) for incremental in (False, True)]
         full, wrong = parse_query(rendered[0], model.dialect, dialect_at)
         problems += wrong
@@ -108,7 +108,7 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
             problems += [problem for problem in more if problem not in wrong]
         _reachable(project, model, *([full] if same else [full, incremental]))
     except ConfigError as error:
-        return None, [*problems, *error.diagnostics]
+        return None, [*problems, *_all_of(error, project, model, dialect_at)]
     if model.incremental and not incremental.placeholders:
         hint = "add `where {column} >= ${{updated_at}}`".format(column=model.updated_at or "updated_at")
         problems.append(
@@ -121,6 +121,18 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
     if names is not None:
         problems += [*_role_problems(model, names), *_nothing_mapped(compiled)]
     return compiled, problems
+
+
+def _all_of(error: ConfigError, project: Project, model: Pipeline, dialect_at: Location) -> Iterable[Diagnostic]:
+    """Why a query cannot be read, and what is wrong beside: in its other branch, and in the mapping."""
+    found = dict.fromkeys(error.diagnostics)
+    try:
+        parse_query(render_model(project, model, incremental=True), model.dialect, dialect_at)
+    except ConfigError as other:
+        found |= dict.fromkeys(other.diagnostics)
+    if project.users is not None:
+        found |= dict.fromkeys(mapped_properties(model, project.users, None)[1])
+    return found
 
 
 def _reachable(project: Project, model: Pipeline, *queries: Query) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, takewhile
@@ -18,9 +18,11 @@ from sqlglot.tokenizer_core import Token, TokenType
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.calls import refused_calls
+from usersync.project.duckdb_parser import EMPTY_NAME, refusal
+from usersync.project.grammar import MisplacedError, check, check_nul
 from usersync.project.model import NAME
 from usersync.project.stumbles import check_written, understood
-from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
+from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error, with_subclasses
 from usersync.project.templates import Rendered
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
@@ -31,7 +33,7 @@ PLACEHOLDER = re.compile(r"__cursor_+\Z")
 _SPELLED = "$LAST_SYNC_TIMESTAMP"
 
 _WRITES = (*STATEMENTS, exp.Into, exp.Lock)
-_REFUSED = (*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter)
+_REFUSED = with_subclasses((*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class Query:
         """Every place where the cursor is asked for."""
         return tuple(column for column in self.tree.find_all(exp.Column) if is_placeholder(column))
 
+    @cached_property
+    def ctes(self) -> Mapping[str, exp.Expr]:
+        """The queries of all CTEs by name, in lower case."""
+        return {cte.alias.lower(): cte.this for cte in self.tree.find_all(exp.CTE)}
+
     def location(self, node: exp.Expr) -> Location:
         """Where in the templates a node was written."""
         return locate(self.rendered, node)
@@ -121,6 +128,9 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         with understood():
             parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
         statements = [s for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
+        check_nul(sql, tokens)
+        if dialect.lower() != DIALECT:
+            check(sql, tokens, statements, dialect.lower())
         for statement in statements:
             check_written(statement, sql, dialect)
     except SqlglotError as error:
@@ -129,6 +139,10 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
     tree = _one_query(rendered, statements, tokens)
     columns, problems = _columns(rendered, tree, tokens)
+    wrong = refusal(sql, written=rendered.sql) if dialect.lower() == DIALECT else None
+    # A column without a name has a rule of its own.
+    if wrong and not (problems and wrong.message == EMPTY_NAME):
+        raise ConfigError(parse_error(rendered, MisplacedError(wrong)))
     return Query(rendered, tree, columns, dialect, sql), problems
 
 
@@ -213,7 +227,7 @@ def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], tokens: Seque
         where = locate(rendered, statements[1])
         raise ConfigError(Diagnostic("US501", "a model is one SELECT: this is a second statement", where))
     for node in statements[0].walk():
-        if not isinstance(node, _REFUSED):
+        if type(node) not in _REFUSED:
             continue
         # Places take another rendering: they are found only for what is wrong.
         where = rendered.location(tokens[0].start) if node is statements[0] else _place(rendered, node, tokens)

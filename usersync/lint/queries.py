@@ -48,11 +48,6 @@ def branches(tree: exp.Expr) -> Iterator[exp.Select]:
         yield from branches(tree.expression)
 
 
-def cte_queries(tree: exp.Expr) -> dict[str, exp.Expr]:
-    """The queries of all CTEs by name, in lower case."""
-    return {cte.alias.lower(): cte.this for cte in tree.find_all(exp.CTE)}
-
-
 def offsets(node: exp.Expr) -> tuple[int, int] | None:
     """Where the tokens known of a node begin and end in the rendered SQL."""
     start = first_offset(node)

@@ -18,9 +18,10 @@ from usersync.compile.source_types import SourceType, source_type
 from usersync.compile.tables import default_schema, file_path
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.lint.queries import branches
-from usersync.project.load import RECORDED, read_file
+from usersync.project.load import RECORDED
 from usersync.project.model import Connection, Project
 from usersync.project.recorded import RecordedColumn, RecordedTable, read_recorded
+from usersync.project.templates import check_readable
 
 Tables = Mapping[tuple[str, str], RecordedTable]
 
@@ -59,17 +60,21 @@ def read_sources(project: Project) -> Sources:
     used = {model.connection for model in project.models.values()}
     tables: dict[str, Tables] = {}
     problems: list[Diagnostic] = []
-    for name in sorted(used & set(connections)):
-        path = project.root / RECORDED / f"{name}.sql"
-        if not path.is_file():
+    for file in project.files.values():
+        name = file.path.removeprefix(f"{RECORDED}/").removesuffix(".sql")
+        if name == file.path.removesuffix(".sql"):
             continue
         try:
-            found, wrong = read_recorded(read_file(project.root, path), connections[name].type)
+            check_readable(file)
+            if name not in connections:
+                continue
+            found, wrong = read_recorded(file, connections[name].type)
         except ConfigError as error:
             problems += error.diagnostics
             continue
         problems += wrong
-        tables[name] = found
+        if name in used:
+            tables[name] = found
     return Sources(tables, connections, tuple(problems))
 
 
@@ -83,10 +88,6 @@ class View:
     _columns: dict[int, Mapping[str, RecordedColumn] | None] = field(default_factory=dict)
 
     @cached_property
-    def _ctes(self) -> set[str]:
-        return {cte.alias.lower() for cte in self.query.tree.find_all(exp.CTE)}
-
-    @cached_property
     def reach(self) -> Reach:
         """Which table a column is of."""
         return Reach(self.columns)
@@ -98,7 +99,7 @@ class View:
         if self.connection.type == "files":
             path = file_path(node)
             return self.tables.get(("", path.lower())) if path else None
-        if not isinstance(node.this, exp.Identifier) or (not node.db and node.name.lower() in self._ctes):
+        if not isinstance(node.this, exp.Identifier) or (not node.db and node.name.lower() in self.query.ctes):
             return None
         schema = node.db.lower()
         own = {"", self.connection.name.lower(), default_schema(self.connection).lower()}

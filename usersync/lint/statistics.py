@@ -54,5 +54,5 @@ def silent(project: Project, settings: LintSettings) -> Silent | None:
     """The rules that say nothing of some connections; None where all of them could look."""
     codes = tuple(rule.code for rule in RULES.values() if rule.needs_sources and settings.runs(rule.code))
     used = {model.connection for model in project.pipelines.values() if model.connection}
-    connections = tuple(sorted(name for name in used if not (project.root / RECORDED / f"{name}.sql").is_file()))
+    connections = tuple(sorted(name for name in used if f"{RECORDED}/{name}.sql" not in project.files))
     return Silent(codes, connections) if codes and connections else None

@@ -9,6 +9,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import Token, TokenType
 
+from usersync.project.grammar import check_nul, check_words
 from usersync.project.stumbles import check_written, understood
 
 # Postgres' grammar keeps lengths and reads DuckDB's nested types; DuckDB's own drops `(254)`.
@@ -52,6 +53,11 @@ def read_ddl(sql: str) -> Ddl:
     with understood():
         parsed = dialect.parser().parse(scan.tokens, sql)
     statements = tuple(statement for statement in parsed if statement is not None)
+    check_nul(sql, scan.tokens)
+    # Checks are DuckDB's expressions, and judged as such where they are read.
+    checks = [range(at, at + len(text)) for each in scan.written.values() for at, text in each.checks]
+    outside = [token for token in scan.tokens if not any(token.start in check for check in checks)]
+    check_words(sql, outside, DIALECT)
     for statement in statements:
         check_written(statement, sql, DIALECT)
     return Ddl(statements, scan.written)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from usersync.project.overrides import OVERRIDES, Decision, read_overrides
 from usersync.project.profiles import load_profile
 from usersync.project.render import render_users
 from usersync.project.schema import read_users
-from usersync.project.templates import Library, parse
+from usersync.project.templates import Library, check_readable, parse
 
 MODELS = "models"
 USERS = "models/users.sql"
@@ -52,20 +52,24 @@ def load_project(settings: Settings, *, lenient: bool = False, overlay: Mapping[
         profile=settings.profile,
         target=settings.target,
         lenient=lenient,
+        overlay=overlay or {},
     )
-    files = _texts(root, overlay or {})
+    found = _found(root, MODELS, "*.sql", overlay or {})
+    recorded = [file for file in found if file.path.startswith(f"{RECORDED}/")]
+    files = [file for file in found if file not in recorded]
     if not files and not (root / MODELS).is_dir():
         hint = "make one with `usersync init`, or name its folder with --project-dir"
         raise ConfigError(f"there is no project in {root}: no folder {MODELS}/", hint=hint)
     problems: list[Diagnostic] = []
-    macros = _macros(root, overlay or {}, problems)
+    macros = _found(root, MACROS, "*.sql", overlay or {})
     library = _library(macros, problems)
     users = _users(files, library, profile, settings.vars, problems)
     models = _models(files, problems)
     if profile:
         problems += _connection_problems(models, users, profile)
-    decisions = _decisions(root, models, problems)
-    texts = {file.path: file for file in (*files, *macros)}
+    overrides = _found(root, MODELS, "*.csv", overlay or {})
+    decisions = _decisions(overrides, models, problems)
+    texts = {file.path: file for file in (*files, *macros, *recorded, *(f for f in overrides if f.path == OVERRIDES))}
     return Project(root, profile, users, models, tuple(problems), library, settings.vars, decisions, texts)
 
 
@@ -73,43 +77,60 @@ def read_file(root: Path, path: Path) -> SourceFile:
     """A project file with its relative path and `\\n` line ends.
 
     Raises:
-        ConfigError: it cannot be read, or is not UTF-8.
+        ConfigError: it cannot be read, or is not UTF-8 (US001), with the place.
     """
+    file = _read(root, path)
+    check_readable(file)
+    return file
+
+
+def _read(root: Path, path: Path) -> SourceFile:
+    """A file as far as it can be read."""
     shown = path.relative_to(root).as_posix()
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(Diagnostic("US001", f"{shown} is not UTF-8: {error.reason} at byte {error.start}")) from None
+        return source_file(shown, path.read_bytes())
     except OSError as error:
-        raise ConfigError(f"cannot read {shown}: {error.strerror}") from None
-    return SourceFile(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
+        return SourceFile(shown, "", (0, (error.strerror or type(error).__name__).lower()))
 
 
-def _texts(root: Path, overlay: Mapping[str, str]) -> list[SourceFile]:
-    paths = {p.relative_to(root).as_posix(): p for p in (root / MODELS).rglob("*.sql") if p.is_file()}
-    files = [read_file(root, path) for shown, path in paths.items() if shown not in overlay]
-    files += [_overlaid(shown, text) for shown, text in overlay.items() if not shown.startswith(f"{MACROS}/")]
-    return sorted((f for f in files if not f.path.startswith(f"{RECORDED}/")), key=lambda f: f.path)
-
-
-def _overlaid(shown: str, text: str) -> SourceFile:
-    return SourceFile(shown, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _macros(root: Path, overlay: Mapping[str, str], problems: list[Diagnostic]) -> tuple[SourceFile, ...]:
-    paths = {p.relative_to(root).as_posix(): p for p in (root / MACROS).rglob("*.sql")}
-    files = [_overlaid(shown, text) for shown, text in overlay.items() if shown.startswith(f"{MACROS}/")]
+def source_file(shown: str, data: bytes) -> SourceFile:
+    """The text of a file's bytes, which says itself where it cannot be read."""
     try:
-        files += [read_file(root, path) for shown, path in paths.items() if shown not in overlay]
-    except ConfigError as error:
-        problems += error.diagnostics
-        return ()
+        return SourceFile(shown, _lines(data.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        # A byte order mark does not count where the error is, so the length of what comes before is taken.
+        before = error.object[: error.start].decode("utf-8-sig", "replace")
+        text, wrong = data.decode("utf-8-sig", "replace"), f"it is not UTF-8 ({error.reason}): save it as UTF-8"
+        return SourceFile(shown, _lines(text), (len(_lines(before)), wrong))
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _found(root: Path, folder: str, pattern: str, overlay: Mapping[str, str]) -> tuple[SourceFile, ...]:
+    """The files of a folder that match a pattern, in order, and those that stand for one."""
+    paths = {p.relative_to(root).as_posix(): p for p in (root / folder).rglob(pattern)}
+    files = [_read(root, path) for shown, path in paths.items() if shown not in overlay]
+    files += [
+        source_file(shown, text.encode("utf-8", "surrogatepass"))
+        for shown, text in overlay.items()
+        if shown.startswith(f"{folder}/") and Path(shown).match(pattern)
+    ]
     return tuple(sorted(files, key=lambda f: f.path))
 
 
 def _library(macros: tuple[SourceFile, ...], problems: list[Diagnostic]) -> Library:
+    read = []
+    for file in macros:
+        try:
+            parse(file)
+        except ConfigError as error:
+            problems += error.diagnostics
+        else:
+            read.append(file)
     try:
-        library = Library(macros)
+        library = Library(tuple(read))
         return library if library.owners else Library()
     except ConfigError as error:
         problems += error.diagnostics
@@ -160,12 +181,16 @@ def _models(files: list[SourceFile], problems: list[Diagnostic]) -> dict[str, Pi
     return models
 
 
-def _decisions(root: Path, models: Mapping[str, Pipeline], problems: list[Diagnostic]) -> tuple[Decision, ...]:
-    if not (root / OVERRIDES).exists():
+def _decisions(
+    found: Sequence[SourceFile], models: Mapping[str, Pipeline], problems: list[Diagnostic]
+) -> tuple[Decision, ...]:
+    file = next((file for file in found if file.path == OVERRIDES), None)
+    if file is None:
         return ()
     pipelines = [stem for stem, model in models.items() if model.kind == "pipeline"]
     try:
-        decisions, wrong = read_overrides(read_file(root, root / OVERRIDES), pipelines)
+        check_readable(file)
+        decisions, wrong = read_overrides(file, pipelines)
     except ConfigError as error:
         problems += error.diagnostics
         return ()

@@ -239,7 +239,7 @@ class Project:
     decisions: tuple[Decision, ...] = ()
     """Those of models/overrides.csv, in its order."""
     files: Mapping[str, SourceFile] = field(default_factory=dict)
-    """Every SQL file that was read, by its path: models, users.sql and macros."""
+    """Every file that was read, by its path: models, users.sql, macros, recorded sources and overrides."""
 
     @property
     def pipelines(self) -> dict[str, Pipeline]:

@@ -186,6 +186,7 @@ def load_profile(
     profile: str | None = None,
     target: str | None = None,
     lenient: bool = False,
+    overlay: Mapping[str, str] | None = None,
 ) -> Profile | None:
     """The chosen target; None where no profiles file exists.
 
@@ -197,7 +198,9 @@ def load_profile(
     path = find_profiles(project_dir, profiles_dir)
     if path is None:
         return None
-    file = SourceFile(_shown(path, project_dir), _read(path))
+    shown = _shown(path, project_dir)
+    given = (overlay or {}).get(shown)
+    file = _read(shown, path) if given is None else _text(shown, given.encode("utf-8", "surrogatepass"))
     reader = _Reader(file, lenient)
     profiles = _mapping(_document(file, reader), "the file")
     name = profile or next(iter(profiles.value))
@@ -218,11 +221,21 @@ def load_profile(
     )
 
 
-def _read(path: Path) -> str:
+def _read(shown: str, path: Path) -> SourceFile:
     try:
-        return path.read_text(encoding="utf-8").replace("\r\n", "\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from None
+        return _text(shown, path.read_bytes())
+    except OSError as error:
+        where = SourceFile(shown, "").location(0)
+        raise _bad(f"the file cannot be read: {(error.strerror or '').lower()}", where) from None
+
+
+def _text(shown: str, data: bytes) -> SourceFile:
+    try:
+        return SourceFile(shown, data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n"))
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig").replace("\r\n", "\n")
+        where = SourceFile(shown, before).location(len(before))
+        raise _bad(f"the file is not UTF-8 ({error.reason})", where, "save it as UTF-8") from None
 
 
 def _shown(path: Path, project_dir: Path) -> str:

@@ -32,7 +32,7 @@ _SURE = frozenset(
     }
 )
 """What most queries call and is always written; to write everything would take lint a tenth of its time."""
-_UNKNOWN = "a function may have the wrong number of arguments"
+_UNKNOWN = "incomplete SQL, or a function with the wrong number of arguments"
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlglot
@@ -12,6 +12,8 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from usersync.diagnostics import Diagnostic
 from usersync.project.calls import refused_calls
+from usersync.project.duckdb_parser import refusal
+from usersync.project.grammar import MisplacedError
 from usersync.project.templates import Rendered
 
 STATEMENTS = (
@@ -55,12 +57,22 @@ _NOT_SCALAR: Mapping[type[exp.Expr], str] = {
 }
 
 
+def with_subclasses(kinds: Iterable[type[exp.Expr]]) -> frozenset[type[exp.Expr]]:
+    """Kinds of nodes and all that are one of them: to look a node's own up is far faster than to ask for each."""
+    found = set(kinds)
+    for kind in kinds:
+        found |= with_subclasses(kind.__subclasses__())
+    return frozenset(found)
+
+
+_ANY_NOT_SCALAR = with_subclasses(_NOT_SCALAR)
+
+
 def not_scalar(tree: exp.Expr) -> tuple[exp.Expr, str] | None:
     """The first part of an expression that does not compute one value from one row, and what it is called."""
     for node in tree.walk():
-        for kind, what in _NOT_SCALAR.items():
-            if isinstance(node, kind):
-                return node, what
+        if type(node) in _ANY_NOT_SCALAR:
+            return node, next(what for kind, what in _NOT_SCALAR.items() if isinstance(node, kind))
     return next(((node, f"the function {name}()") for node, name, _ in refused_calls(tree)), None)
 
 
@@ -78,7 +90,7 @@ def scalar(text: str, dialect: str) -> exp.Expr:
     """
     try:
         # As an expression, so that a column may be called `comment` or `set`.
-        return sqlglot.parse_one(text, read=dialect, into=exp.Expr)
+        found = sqlglot.parse_one(text, read=dialect, into=exp.Expr)
     except ParseError:
         try:
             tree = sqlglot.parse_one(text, read=dialect)
@@ -87,6 +99,10 @@ def scalar(text: str, dialect: str) -> exp.Expr:
         if isinstance(tree, exp.Query) or (tree is not None and not_scalar(tree)):
             return tree
         raise
+    # What is more than an expression is refused by those who ask for one, in words of their own.
+    if not isinstance(found, exp.Alias) and not not_scalar(found) and (wrong := refusal(text, expression=True)):
+        raise MisplacedError(wrong)
+    return found
 
 
 def first_offset(node: exp.Expr) -> tuple[int, int] | None:
@@ -104,6 +120,8 @@ def parse_error(rendered: Rendered, error: SqlglotError) -> Diagnostic:
 
 def broken(sql: str, error: SqlglotError) -> tuple[str, int, int]:
     """sqlglot's error in our words, with the offset and length of what is wrong."""
+    if isinstance(error, MisplacedError):
+        return f"SQL: {error.found.message}", error.found.offset, error.found.length
     if not isinstance(error, ParseError) or not error.errors:
         return "SQL: a string, name or comment is not closed", _unclosed(sql), 1
     first: dict[str, Any] = error.errors[0]

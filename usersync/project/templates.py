@@ -131,7 +131,19 @@ def parse(file: SourceFile) -> nodes.Template:
     return _parsed(file)
 
 
+def check_readable(file: SourceFile) -> None:
+    """Refuses a file whose text cannot be read.
+
+    Raises:
+        ConfigError: it cannot (US001), with the place.
+    """
+    if file.unreadable:
+        offset, why = file.unreadable
+        raise ConfigError(Diagnostic("US001", f"the file cannot be read: {why}", file.location(offset)))
+
+
 def _parsed(file: SourceFile) -> nodes.Template:
+    check_readable(file)
     try:
         tree = ENVIRONMENT.parse(file.text, file.path, file.path)
         calls: list[nodes.Node] = []
@@ -228,7 +240,11 @@ class Function:
     # Templates reach no attribute that begins with an underscore.
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self._name, self._function = name, function
-        self._signature = inspect.signature(function)
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        # Most functions are not called by most templates.
+        return inspect.signature(self._function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -14,7 +14,7 @@ from usersync.compile.reach import Reach
 from usersync.compile.readings import reading
 from usersync.compile.recorded_types import source_column
 from usersync.diagnostics import Diagnostic, Level
-from usersync.lint.queries import cte_queries, problem, queries
+from usersync.lint.queries import problem, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.sources import View
@@ -77,7 +77,7 @@ def cross_join(checked: Checked) -> Iterator[Diagnostic]:
     Good: `select c.id, o.email from customers c join orders o on o.customer_id = c.id`
     """
     for _, query in queries(checked):
-        ctes = cte_queries(query.tree)
+        ctes = query.ctes
         for select in query.tree.find_all(exp.Select):
             for join in select.args.get("joins") or ():
                 if _is_cross(join, ctes) and not _linked(select, join.this.alias_or_name.lower()):
@@ -87,7 +87,7 @@ def cross_join(checked: Checked) -> Iterator[Diagnostic]:
                     yield problem(query, join, "US602", message, hint, level=Level.WARNING)
 
 
-def _is_cross(join: exp.Join, ctes: dict[str, exp.Expr]) -> bool:
+def _is_cross(join: exp.Join, ctes: Mapping[str, exp.Expr]) -> bool:
     if not _always(join.args.get("on")) or join.args.get("using") or join.method or join.side:
         return False
     if join.kind.upper() not in {"", "CROSS", "INNER"}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sqlglot import exp
 
@@ -11,7 +11,7 @@ from usersync.compile.pipeline import Compiled
 from usersync.compile.query import Query
 from usersync.compile.reach import origins
 from usersync.diagnostics import Diagnostic, Edit, Level, Location
-from usersync.lint.queries import branches, cte_queries, edit, problem, queries
+from usersync.lint.queries import branches, edit, problem, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.sources import completed
@@ -38,7 +38,7 @@ def select_star(checked: Checked) -> Iterator[Diagnostic]:
     Good: `select id, email from customers`
     """
     for compiled, query in queries(checked):
-        ctes = cte_queries(query.tree)
+        ctes = query.ctes
         for select in branches(query.tree):
             for node in select.selects:
                 if node.is_star and open_star(select, node, ctes):
@@ -91,7 +91,7 @@ def null_id_possible(checked: Checked) -> Iterator[Diagnostic]:
             yield model.problem("US504", message, "user_id", hint=hint, length=length, level=Level.WARNING)
 
 
-def open_star(select: exp.Select, node: exp.Expr, ctes: dict[str, exp.Expr], depth: int = 0) -> bool:
+def open_star(select: exp.Select, node: exp.Expr, ctes: Mapping[str, exp.Expr], depth: int = 0) -> bool:
     """Whether a star stands for columns of a table, and not of a query that names its own."""
     of = node.table.lower() if isinstance(node, exp.Column) else ""
     sources = [origin for origin in origins(select) if not of or origin.alias == of]

@@ -23,8 +23,8 @@ def template_error(checked: Checked) -> Iterable[Diagnostic]:
 def sql_parse_error(checked: Checked) -> Iterable[Diagnostic]:
     """What a template renders must be SQL of the model's dialect; so must mappings, users.sql and recorded sources.
 
-    Bad: `select id frm customers`
-    Good: `select id from customers`
+    Bad: `select id, , email from customers`
+    Good: `select id, email from customers`
     """
     views = checked.unused_views.get("US002", ())
     return (*checked.found.get("US002", ()), *views, *checked.sources.problems)
