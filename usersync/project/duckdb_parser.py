@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -63,14 +64,24 @@ def refusal(sql: str, *, written: str = "", expression: bool = False) -> Misplac
 
 
 def _error(text: str) -> str | None:
-    import duckdb
-
+    extract_statements, refused = _parser()
     try:
         # Half a character, which no text has for DuckDB, may come from a variable.
-        duckdb.extract_statements(text.encode("utf-8", "replace").decode())
-    except duckdb.Error as error:
+        extract_statements(text.encode("utf-8", "replace").decode())
+    except refused as error:
         return str(error).removeprefix("Parser Error: ").replace("Not implemented Error:", "DuckDB has not implemented")
     return None
+
+
+@lru_cache(maxsize=1)
+def _parser() -> tuple[Callable[[str], object], type[Exception]]:
+    """DuckDB's parser, and what it raises."""
+    try:
+        # The library without the package around it, which takes as long again to import.
+        from _duckdb import Error, extract_statements
+    except ImportError:
+        from duckdb import Error, extract_statements
+    return extract_statements, Error
 
 
 def _as_ascii(text: str) -> str:

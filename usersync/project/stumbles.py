@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
+from sqlglot.helper import ensure_list
 
 from usersync.project.syntax import first_offset, scalar
 
@@ -33,6 +34,9 @@ _SURE = frozenset(
 )
 """What most queries call and is always written; to write everything would take lint a tenth of its time."""
 _UNKNOWN = "incomplete SQL, or a function with the wrong number of arguments"
+
+_written: set[tuple[object, ...]] = set()
+"""What calls were like that sqlglot wrote in this process."""
 
 
 @contextmanager
@@ -79,8 +83,19 @@ def check_written(tree: exp.Expr, text: str, dialect: str) -> None:
     """
     # From the inside out, so that it is the call itself that is told, and not what it stands in.
     for call in reversed([call for call in tree.find_all(exp.Func) if type(call) not in _SURE]):
+        shape = (dialect, type(call), *((name, *map(_shown, ensure_list(of))) for name, of in call.args.items()))
+        if shape in _written:
+            continue
         if _stumbles(call, dialect):
             raise _not_known(call, text)
+        _written.add(shape)
+
+
+def _shown(argument: object) -> object:
+    """What of an argument may matter to how its call is written: those in it are looked at before."""
+    if isinstance(argument, exp.Literal | exp.Var):
+        return type(argument), argument.args.get("is_string"), argument.this
+    return type(argument) if isinstance(argument, exp.Expr) else argument
 
 
 def _not_known(call: exp.Func, text: str) -> ParseError:
