@@ -71,6 +71,8 @@ class Source:
     """What every statement to the server begins with; a hint belongs behind its first SELECT."""
     version: str = ""
     """What a MySQL server says that it is."""
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    """The SQL of a DuckDB file's views and macros, by their names in lower case."""
 
     @property
     def json_columns(self) -> dict[str, frozenset[str]]:

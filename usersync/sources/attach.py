@@ -19,6 +19,7 @@ from usersync.project.model import Connection, Source
 from usersync.sources.catalog import read_tables, server_version
 from usersync.sources.engine import set_option
 from usersync.sources.extensions import load_extension
+from usersync.sources.views import read_definitions
 
 EXTENSIONS = {"postgres": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}
 
@@ -90,7 +91,13 @@ def _attach(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Source
                 load_extension(engine, "httpfs")
         case "duckdb":
             path = _existing(connection, Path.is_file, "file")
+            try:
+                # Before it is attached: closing a file a second time would give up the lock of the first.
+                definitions = read_definitions(path)
+            except duckdb.Error as error:
+                raise source_error(connection, error) from None
             _run(engine, connection, f"attach {literal(str(path))} as {ident(connection.name)} (read_only)")
+            return Source(connection, definitions=definitions)
         case "sqlite":
             path = _existing(connection, Path.is_file, "file")
             load_extension(engine, EXTENSIONS["sqlite"])

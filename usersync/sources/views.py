@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,6 +22,27 @@ _ROWS_OF_VALUES = frozenset({"range", "generate_series", "unnest", "json_each", 
 """Table functions that read nothing."""
 _OPENING = re.compile(r'\b(\w+_scan(?:_pushdown)?|\w+_attach|query(?:_table)?)"?\(', re.IGNORECASE)
 """Calls that open what they name when they are bound; of a query as text nobody knows."""
+_FILE = "the_file"
+
+
+def read_definitions(path: Path) -> dict[str, str]:
+    """The SQL of a DuckDB file's views and macros by their names in lower case, as DuckDB spells it.
+
+    In an instance of its own: another would list those of all that is attached to it, of servers too.
+
+    Raises:
+        duckdb.Error: the file cannot be opened.
+    """
+    found: dict[str, str] = {}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    with duckdb.connect(":memory:", config=config) as alone:
+        alone.execute(f"attach {literal(str(path))} as {_FILE} (read_only)")
+        for name, sql in alone.execute(template("usersync.sources", "definitions_duckdb", file=_FILE)).fetchall():
+            found[name] = f"{found.get(name, '')}\n{sql}"
+    return found
 
 
 def check_views(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: Source) -> None:
@@ -34,25 +56,15 @@ def check_views(engine: duckdb.DuckDBPyConnection, compiled: Compiled, source: S
     if source.connection.type != "duckdb":
         return
     seen = set()
-    definitions: dict[str, str] | None = None
     for query in (compiled.full, compiled.incremental):
         for table in qualify_tables(query.tree, source.connection, query.rendered).find_all(exp.Table):
             name = exp.table_name(table, dialect=DIALECT, identify=True)
             if table.catalog and name not in seen:
                 seen.add(name)
-                definitions = _definitions(engine, source.connection.name) if definitions is None else definitions
-                if call := _opening(definitions, table.name):
+                if call := _opening(source.definitions, table.name):
                     raise _refused(query, table, source, f"{call}()")
                 for read in _beyond(engine, name, source.connection.name):
                     raise _refused(query, table, source, read)
-
-
-def _definitions(engine: duckdb.DuckDBPyConnection, own: str) -> dict[str, str]:
-    """The SQL of the file's views and macros by their names in lower case, as DuckDB spells it."""
-    found: dict[str, str] = {}
-    for name, sql in engine.execute(template("usersync.sources", "definitions_duckdb", connection=own)).fetchall():
-        found[name] = f"{found.get(name, '')}\n{sql}"
-    return found
 
 
 def _opening(definitions: Mapping[str, str], view: str) -> str | None:
