@@ -235,6 +235,12 @@ def test_a_file_that_is_not_utf8_is_an_error(root: Path) -> None:
         load_profile(root)
 
 
+def test_a_byte_order_mark_does_not_move_what_is_not_utf8(root: Path) -> None:
+    (root / "profiles.yml").write_bytes(b"\xef\xbb\xbf# \xc3\xa9\xc3\xa9\r\nacme: \xff")
+    with pytest.raises(ConfigError, match=r"profiles\.yml:2:7: the file is not UTF-8"):
+        load_profile(root)
+
+
 # --- Environment variables ---
 
 

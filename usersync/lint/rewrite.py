@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from usersync.diagnostics import Edit
+from usersync.project.texts import normal_lines
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Text:
     @property
     def normal(self) -> str:
         """With `\\n` line ends, as edits count offsets."""
-        return self.raw.replace("\r\n", "\n").replace("\r", "\n")
+        return normal_lines(self.raw)
 
     @cached_property
     def _pairs(self) -> list[int]:

@@ -16,6 +16,7 @@ from usersync.project.profiles import load_profile
 from usersync.project.render import render_users
 from usersync.project.schema import read_users
 from usersync.project.templates import Library, check_readable, parse
+from usersync.project.texts import decode
 
 MODELS = "models"
 USERS = "models/users.sql"
@@ -95,17 +96,8 @@ def _read(root: Path, path: Path) -> SourceFile:
 
 def source_file(shown: str, data: bytes) -> SourceFile:
     """The text of a file's bytes, which says itself where it cannot be read."""
-    try:
-        return SourceFile(shown, _lines(data.decode("utf-8-sig")))
-    except UnicodeDecodeError as error:
-        # A byte order mark does not count where the error is, so the length of what comes before is taken.
-        before = error.object[: error.start].decode("utf-8-sig", "replace")
-        text, wrong = data.decode("utf-8-sig", "replace"), f"it is not UTF-8 ({error.reason}): save it as UTF-8"
-        return SourceFile(shown, _lines(text), (len(_lines(before)), wrong))
-
-
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    text, wrong = decode(data)
+    return SourceFile(shown, text, (wrong[0], f"it is not UTF-8 ({wrong[1]}): save it as UTF-8") if wrong else None)
 
 
 def _found(root: Path, folder: str, pattern: str, overlay: Mapping[str, str]) -> tuple[SourceFile, ...]:

@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceFile, did_you_mean
 from usersync.project.model import NAME, Connection, Profile
+from usersync.project.texts import decode
 
 SECRET = re.compile(r"pass|pwd|secret|token|credential|private|api_?key|access_?key", re.IGNORECASE)
 """Names whose values no output may show, and that templates may not ask for."""
@@ -230,12 +231,12 @@ def _read(shown: str, path: Path) -> SourceFile:
 
 
 def _text(shown: str, data: bytes) -> SourceFile:
-    try:
-        return SourceFile(shown, data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n"))
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig").replace("\r\n", "\n")
-        where = SourceFile(shown, before).location(len(before))
-        raise _bad(f"the file is not UTF-8 ({error.reason})", where, "save it as UTF-8") from None
+    text, wrong = decode(data)
+    file = SourceFile(shown, text)
+    if wrong:
+        offset, reason = wrong
+        raise _bad(f"the file is not UTF-8 ({reason})", file.location(offset), "save it as UTF-8")
+    return file
 
 
 def _shown(path: Path, project_dir: Path) -> str:
