@@ -321,6 +321,15 @@ def test_of_the_functions_of_mariadb_only_those_of_values_are_callable(mysql: Da
 # --- Names that mean something else to the engine ---
 
 
+def read_one_person(workspace: Workspace) -> None:
+    """A project of one pipeline, `p`, on one DuckDB file that is the connection `it`."""
+    store = Store("duckdb", workspace.root)
+    store.fill("people", "id bigint, name text", [(1, "Ann")])
+    workspace.profile({"it": store.profile})
+    workspace.users("name text")
+    workspace.model("p", "select id, name from people", connection="it", user_id="id")
+
+
 @pytest.mark.parametrize(
     "table",
     [
@@ -335,11 +344,7 @@ def test_of_the_functions_of_mariadb_only_those_of_values_are_callable(mysql: Da
     ],
 )
 def test_a_name_means_a_table_of_the_connection(workspace: Workspace, table: str) -> None:
-    store = Store("duckdb", workspace.root)
-    store.fill("people", "id bigint, name text", [(1, "Ann")])
-    workspace.profile({"it": store.profile})
-    workspace.users("name text")
-    workspace.model("p", "select id, name from people", connection="it", user_id="id")
+    read_one_person(workspace)
     workspace.build()
     workspace.model("p", f"select id, name from {table}", connection="it", user_id="id")
     outcome = workspace.run("build")
@@ -526,11 +531,7 @@ def test_a_view_of_a_sources_own_tables_is_read(workspace: Workspace, way: str) 
     ],
 )
 def test_a_data_test_reads_the_warehouse_only(workspace: Workspace, query: str) -> None:
-    store = Store("duckdb", workspace.root)
-    store.fill("people", "id bigint, name text", [(1, "Ann")])
-    workspace.profile({"it": store.profile})
-    workspace.users("name text")
-    workspace.model("p", "select id, name from people", connection="it", user_id="id")
+    read_one_person(workspace)
     workspace.write("tests/fine.sql", "select * from users join warehouse.main.identities using (user_id) where false")
     workspace.build()
     workspace.write("tests/evil.sql", query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,8 +217,6 @@ def _clean(console: Console, finding: Diagnostic) -> Diagnostic:
 
 def _folder(root: Path) -> str:
     """The project's folder as CI names it: empty, or `analytics/` where the repository holds more than the project."""
-    import os
-
     for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
         workspace = Path(os.environ[name]).resolve() if os.environ.get(name) else None
         if workspace and workspace != root and root.is_relative_to(workspace):
@@ -243,8 +242,6 @@ def _explain(console: Console, code: str) -> int:
 
 def _files(console: Console, project: Project, paths: tuple[Path, ...], given: set[str]) -> list[str] | None:
     """The project's files under the paths given; None for all. Paths that hold none are named on stderr."""
-    import os
-
     from usersync.diagnostics import ConfigError, Diagnostic, Level, NothingSelectedError
 
     if not paths:
@@ -272,8 +269,6 @@ def _files(console: Console, project: Project, paths: tuple[Path, ...], given: s
 
 def _shown(root: Path, path: Path) -> str:
     """A path as the project calls it; the whole path where it is not in the project."""
-    import os
-
     # A link is called by its own name, unless only where it leads is in the project.
     written, real = Path(os.path.normpath(Path.cwd() / path)), Path(os.path.realpath(Path.cwd() / path))
     inside = next((full for full in (written, real) if full.is_relative_to(root)), None)

@@ -19,7 +19,7 @@ def label_components(engine: duckdb.DuckDBPyConnection) -> None:
         run_template(engine, PACKAGE, "hook", round=rounds, edges=edges)
         moved = _any(engine, "select 1 from temp.jumping limit 1")
         while moved:
-            run_template(engine, PACKAGE, "jump", round=rounds)
+            run_template(engine, PACKAGE, "jump")
             moved = _any(engine, "select 1 from temp.jumped where moved limit 1")
         run_template(engine, PACKAGE, "contract", round=rounds, edges=edges)
         edges, rounds = f"temp.edges{rounds}", rounds + 1

@@ -15,6 +15,12 @@ from usersync.project.model import Connection
 
 _OPTIONS = frozenset({"memory_limit", "threads", "temp_directory"})
 
+Config = dict[str, str | bool | int | float | list[str]]
+"""As DuckDB's `connect` takes it."""
+
+INSTALLS_NOTHING: Config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+"""So that an instance loads what it is told to, and no more."""
+
 STAGE = "stage"
 """The attached in-memory database where pipelines' rows are staged; every thread's cursor sees it."""
 
@@ -26,12 +32,7 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
         spill: The folder for what does not fit in memory.
         options: The warehouse's `memory_limit`, `threads` and `temp_directory`, if any.
     """
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "allow_persistent_secrets": False,
-        "temp_directory": str(spill),
-    }
+    config = INSTALLS_NOTHING | {"allow_persistent_secrets": False, "temp_directory": str(spill)}
     config |= {key: str(value) for key, value in (options or {}).items() if key in _OPTIONS}
     engine = duckdb.connect(":memory:", config=config)
     engine.execute("set global TimeZone = 'UTC'")

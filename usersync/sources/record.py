@@ -16,7 +16,7 @@ from usersync.diagnostics import Diagnostic, SourceError, did_you_mean
 from usersync.project.model import Connection
 from usersync.project.recorded import IMPORTED, RecordedColumn, RecordedTable, recorded_sql
 from usersync.sources.attach import attach, source_error
-from usersync.sources.catalog import json_columns, server_version
+from usersync.sources.catalog import json_columns
 
 Tables = Mapping[tuple[str, str], RecordedTable]
 """By schema and name, in lower case."""
@@ -29,10 +29,10 @@ def record(engine: duckdb.DuckDBPyConnection, connection: Connection, queries: I
         SourceError: the connection is out of reach, or has no such table.
         ConfigError: a table out of the connection's reach.
     """
-    attach(engine, connection)
+    source = attach(engine, connection)
     if connection.type == "files":
         return _files(engine, connection, queries)
-    known = _catalog(engine, connection)
+    known = _catalog(engine, connection, source.version)
     found: dict[tuple[str, str], RecordedTable] = {}
     for query in queries:
         bound = qualify_tables(query.tree, connection, query.rendered)
@@ -53,12 +53,12 @@ def _named(known: Tables, connection: Connection, query: Query, table: exp.Table
     raise SourceError(Diagnostic("source", message, query.location(node) if node else None, hint))
 
 
-def _catalog(engine: duckdb.DuckDBPyConnection, connection: Connection) -> Tables:
+def _catalog(engine: duckdb.DuckDBPyConnection, connection: Connection, version: str) -> Tables:
     default = default_schema(connection).lower()
     found: dict[tuple[str, str], RecordedTable] = {}
     columns = _ask(engine, connection, "record")
     schemas = {row[0] for row in columns} if connection.type == "mysql" else set()
-    json = json_columns(engine, connection, schemas, server_version(engine, connection)) if schemas else set()
+    json = json_columns(engine, connection, schemas, version) if schemas else set()
     for schema, name, column, kind, nullable, view in columns:
         key = ("" if schema.lower() == default else schema.lower(), name.lower())
         shown = "" if schema.lower() == default else schema

@@ -17,6 +17,7 @@ from usersync.compile.sql import DIALECT, literal, template
 from usersync.compile.tables import qualify_tables
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Source
+from usersync.sources.engine import INSTALLS_NOTHING
 
 _ROWS_OF_VALUES = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
 """Table functions that read nothing."""
@@ -34,11 +35,7 @@ def read_definitions(path: Path) -> dict[str, str]:
         duckdb.Error: the file cannot be opened.
     """
     found: dict[str, str] = {}
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    with duckdb.connect(":memory:", config=config) as alone:
+    with duckdb.connect(":memory:", config=INSTALLS_NOTHING) as alone:
         alone.execute(f"attach {literal(str(path))} as {_FILE} (read_only)")
         for name, sql in alone.execute(template("usersync.sources", "definitions_duckdb", file=_FILE)).fetchall():
             found[name] = f"{found.get(name, '')}\n{sql}"

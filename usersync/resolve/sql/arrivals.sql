@@ -10,7 +10,7 @@ from (select rowid as row, pipeline, identity_id, id_kind from temp.delta where 
 
 -- A user's id is that of one of its identities. When that one goes, the next oldest of the user inherits id and age.
 create or replace temp table gone as
-select d._pk, d._own_id, d._age
+select d._own_id, d._age
 from temp.delta as d
 where d._action = 'delete'
     and d._own_id not in (select _own_id from temp.delta where _action = 'update');
