@@ -61,7 +61,6 @@ valued as (
 select
     case kind when 0 then 'insert' when 1 then 'delete' else 'update' end as _action,
     if(fresh, null, mine._pk) as _pk,
-    if(fresh, null, mine._own_id) as _own_id,
     if(fresh, null, mine._age) as _age,
     if(fresh, false, mine._heir) as _heir,
     true as _creates,
@@ -87,6 +86,7 @@ select
         id_kind: mine.id_kind,
         identity_id: mine.identity_id,
         _age: mine._age,
+        _creates: mine._creates,
         customer_id: mine.customer_id,
         email: mine.email,
         phone: mine.phone,

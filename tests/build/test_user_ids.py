@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+from uuid import RFC_4122, UUID
+
 import pytest
 
 from tests.sources.tables import Feeds, Row
@@ -45,6 +49,22 @@ def test_every_user_is_created_once(crm: Feeds) -> None:
     assert crm.workspace.rows("select change, user_id, old_user_id from usersync.user_changes order by run_id") == [
         ("created", ids(crm)[name], None) for name in ("ann", "bob", "cid")
     ]
+
+
+def test_ids_are_random_uuids(crm: Feeds) -> None:
+    found = [UUID(str(one)) for one in ids(crm).values()]
+    assert len(set(found)) == 3
+    assert {(one.version, one.variant) for one in found} == {(4, RFC_4122)}
+
+
+def test_what_a_backup_has_not_seen_does_not_come_back_as_someone_else(crm: Feeds, tmp_path: Path) -> None:
+    warehouse = crm.workspace.root / "target/warehouse.duckdb"
+    backup = shutil.copy(warehouse, tmp_path / "backup.duckdb")
+    first = now(crm, ann="a@x", bob="b@x", cid="c@x", dan="d@x")
+    shutil.copy(backup, warehouse)
+    second = now(crm, ann="a@x", bob="b@x", cid="c@x", eve="e@x")
+    assert first.items() & second.items() == {(name, first[name]) for name in ("ann", "bob", "cid")}
+    assert second["eve"] not in first.values()
 
 
 def test_a_second_build_keeps_the_ids(crm: Feeds) -> None:

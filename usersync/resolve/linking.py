@@ -11,7 +11,7 @@ from usersync.project.model import UserSchema
 from usersync.resolve import PACKAGE
 from usersync.resolve.links import Identifier, id_value, value_hash
 from usersync.resolve.state import State, resolution_of
-from usersync.warehouse.store import rows, run_template
+from usersync.warehouse.store import LOOKED_UP, rows, run_template
 
 
 @dataclass
@@ -35,6 +35,8 @@ class Linking:
                 return False
             self._refit("temp.came", "v", "temp.arrived")
         self._run("touched")
+        [(reached,)] = rows(self.engine, "select count(*) from temp.reached")
+        self._run("reached", few=reached <= LOOKED_UP)
         return True
 
     def link(self, scope: str, *, full: bool) -> bool:

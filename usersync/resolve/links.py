@@ -101,7 +101,7 @@ def id_value(relation: str = "") -> str:
 
 
 def stored_values(users: UserSchema) -> str:
-    """SQL of what the row `e` of an identity said that users are made by: ids, age, identifiers."""
+    """SQL of what the row `e` of an identity said that users are made by."""
     columns = {leaf.path: leaf.column for leaf in users.leaves}
-    names = ("connection", "id_kind", "identity_id", "_age", *(columns[path] for path in users.identifiers))
+    names = ("connection", "id_kind", "identity_id", "_age", "_creates", *(columns[path] for path in users.identifiers))
     return f"struct_pack({', '.join(f'{ident(name)} := e.{ident(name)}' for name in names)})"

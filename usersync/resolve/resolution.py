@@ -17,6 +17,7 @@ from usersync.project.overrides import Decision
 from usersync.project.types import Kind
 from usersync.resolve import PACKAGE
 from usersync.resolve.components import label_components
+from usersync.resolve.ids import user_id_of
 from usersync.resolve.linking import Linking
 from usersync.resolve.links import MAX_IDENTIFIERS, identifiers_of, stored_values
 from usersync.resolve.state import read_state, resolution_of
@@ -80,6 +81,9 @@ class Resolution:
         """
         look_up_many(self.engine)
         self._linking = self._arrive()
+        if self.decisions:
+            # Of several identities that one reference may mean it means the oldest.
+            self._run("heirs", stored=True)
         self._decide()
         self.idle = not self.full and not rows(
             self.engine, "select 1 from temp.delta union all select 1 from temp.decisions_changed limit 1"
@@ -87,9 +91,9 @@ class Resolution:
         if self.idle:
             return self._counts()
         self.full = self.full or not self._linking.touch()
-        self._run(
-            "inherit", old=stored_values(self.users), stored="usersync.identity_rows" if self.full else "temp.touched"
-        )
+        if not self.decisions:
+            self._run("heirs", stored=self.full)
+        self._run("inherit", old=stored_values(self.users))
         while not self._linking.link(self.scope, full=self.full):
             self._linking.resalt()
             self.full = True
@@ -101,7 +105,7 @@ class Resolution:
         self._part()
         leaves = [{"column": leaf.column, "golden": _golden(self.users, leaf)} for leaf in self.users.leaves]
         users_before = "usersync.user_rows" if self.full else "temp.users_before"
-        self._run("users", leaves=leaves, now=now, users_before=users_before, slices=self._slices())
+        self._run("users", leaves=leaves, now=now, users_before=users_before, slices=self._slices(), user_id=user_id_of)
         return self._counts()
 
     def apply(self, run_id: str, now: str) -> None:
@@ -117,7 +121,7 @@ class Resolution:
         self._check("disagreements")
 
     def _arrive(self) -> Linking:
-        """Gives keys, ages and ids to what is new, and says how values are linked."""
+        """Gives keys and ages to what is new, and says how values are linked."""
         identifiers = identifiers_of(self.users)
         if len(identifiers) > MAX_IDENTIFIERS:
             message = f"{len(identifiers)} identifiers are more than {MAX_IDENTIFIERS}"

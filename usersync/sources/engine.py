@@ -35,6 +35,9 @@ def open_engine(spill: Path, options: Mapping[str, Any] | None = None) -> duckdb
     config = INSTALLS_NOTHING | {"allow_persistent_secrets": False, "temp_directory": str(spill)}
     config |= {key: str(value) for key, value in (options or {}).items() if key in _OPTIONS}
     engine = duckdb.connect(":memory:", config=config)
+    # Blocks that were used are used again, instead of being given back and asked for anew: a fifth of the time of large
+    # builds. The rest of the limit is for what is no block.
+    engine.execute("set global block_allocator_memory = '80%'")
     engine.execute("set global TimeZone = 'UTC'")
     # DuckDB draws bars on stdout in a process that looks interactive to it, such as `python -c`.
     engine.execute("set enable_progress_bar = false")

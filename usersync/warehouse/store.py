@@ -136,7 +136,7 @@ def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema, *, data
     Raises:
         WarehouseError: another version of usersync made them.
     """
-    if _has(engine, "identity_rows") and not _has(engine, "components"):
+    if _has(engine, "identity_rows") and not _has(engine, "id_seeds"):
         raise _outdated()
     engine.execute(template("usersync.warehouse", "tables"))
     if database == ALIAS and properties_fit(engine, users):
@@ -159,7 +159,7 @@ def properties_fit(engine: duckdb.DuckDBPyConnection, users: UserSchema) -> bool
 
 
 PROPERTY_TABLES = ("identity_rows", "user_rows")
-_OWN_COLUMNS = RESERVED | {"_pk", "_own_id", "_age", "_heir", "_creates", "_user"}
+_OWN_COLUMNS = RESERVED | {"_pk", "_age", "_heir", "_creates", "_user"}
 
 
 def _property_columns(engine: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]] | None:
@@ -193,7 +193,7 @@ def _outdated() -> WarehouseError:
 
 def require_tables(engine: duckdb.DuckDBPyConnection) -> None:
     """Raises ConfigError when the attached warehouse has no users yet, WarehouseError when it is of another version."""
-    if _has(engine, "identity_rows") and not _has(engine, "components"):
+    if _has(engine, "identity_rows") and not _has(engine, "id_seeds"):
         raise _outdated()
     if not rows(engine, f"select 1 from duckdb_views() where database_name = {literal(ALIAS)} and view_name = 'users'"):
         raise ConfigError("the warehouse has no users yet", hint="`usersync build` makes them")

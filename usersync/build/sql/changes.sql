@@ -14,7 +14,6 @@ select
     case when e._pk is null then 'insert' else 'update' end as _action,
     case when e._pk is not null then {{ "coalesce(e._old, " ~ old ~ ")" if fallback else old }} end as _old,
     e._pk,
-    e._own_id,
     e._age,
     coalesce(e._heir, false) as _heir,
     {{ creating | literal }} as _creates,

@@ -83,7 +83,6 @@ create or replace temp table joined as
 select
     l.* replace (
         e._pk as _pk,
-        o._own_id as _own_id,
         o._age as _age,
         e._heir or (o._pk <> e._pk and (o._heir or o._creates)) as _heir,
         e.connection as connection,

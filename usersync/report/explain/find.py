@@ -13,6 +13,7 @@ from usersync.project.model import Property, UserSchema
 from usersync.project.types import Kind
 from usersync.report.explain.values import Change, Subject
 from usersync.report.people import Person, find_person
+from usersync.resolve.ids import user_id_of
 from usersync.warehouse.store import rows
 
 PACKAGE = "usersync.report.explain"
@@ -75,4 +76,6 @@ def meant(users: UserSchema, text: str, person: Person) -> str:
         column, value = ident(leaf.column), literal(text.partition("=")[2])
         texts = f"{column}::varchar[]" if leaf.type.kind is Kind.ARRAY else f"[{column}::varchar]"
         return f"list_contains({texts}, {value})"
-    return f"_own_id = {literal(_user_id(text))}::uuid"
+    made = user_id_of("s.seed", "e._age")
+    had_id = f"asof join usersync.id_seeds as s on s.first_age <= e._age where {made} = {literal(_user_id(text))}"
+    return f"_pk in (select e._pk from temp.explained as e {had_id})"

@@ -32,7 +32,7 @@ VALUES = 100
 """Values that are told of: shared ones, and those of one property."""
 
 _COLUMNS = (
-    *("_pk", "_own_id", "_age", "pipeline", "connection", "identity_id", "id_kind", "fallback_id"),
+    *("_pk", "_age", "pipeline", "connection", "identity_id", "id_kind", "fallback_id"),
     *("updated_at", "last_run"),
 )
 """Of the identities, beside their properties."""

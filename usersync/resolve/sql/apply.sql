@@ -57,6 +57,10 @@ select user_id, account_id, account_name
 from temp.account_delta
 where alive;
 
+insert into usersync.id_seeds
+from temp.id_seeds
+where first_age not in (select first_age from usersync.id_seeds);
+
 delete from usersync.ignored_values;
 
 insert into usersync.ignored_values by name

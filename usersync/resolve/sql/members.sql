@@ -1,6 +1,6 @@
 -- Every identity in scope, with what evidence connects it to.
 create or replace temp table members as
-select s._pk, coalesce(l.root, s._pk) as component, s._own_id, s._age, s._creates, s._heir, s.updated_at, b._user as old_user
+select s._pk, coalesce(l.root, s._pk) as component, s._age, s._creates, s._heir, s.updated_at, b._user as old_user
 from {{ scope }} as s
 left join temp.labels as l on l.node = s._pk
 left join {{ before }} as b on b._pk = s._pk;

@@ -22,21 +22,8 @@ select rowid as place, component, _pk, _user
 from usersync.components
 where component in (select component from temp.touched_components);
 
--- First where the rows are, then the rows: a lookup by key would decode all columns of every row group that it meets.
-create or replace temp table places as
-select rowid as place
-from usersync.identity_rows
-where _pk in (select _pk from temp.before)
-    and _pk not in (select _pk from temp.delta);
-
-create or replace temp table touched as
-select r.*
-from usersync.identity_rows as r
-join temp.places as p on r.rowid = p.place
-union all by name
-from temp.arrived;
-
-create or replace temp table users_before as
-select *
-from usersync.user_rows
-where _user in (select _user from temp.before);
+-- Those of them that do not change themselves.
+create or replace temp table reached as
+select _pk
+from temp.before
+where _pk not in (select _pk from temp.delta);

@@ -11,7 +11,7 @@ group by cluster
 having bool_or(_creates);
 
 create or replace temp table placed as
-select m._pk, m.component, o._user, m._own_id, m._age, m.updated_at, m.old_user
+select m._pk, m.component, o._user, m._age, m.updated_at, m.old_user
 from temp.members as m
 left join temp.parts as p on p._pk = m._pk
 left join temp.owners as o on o.cluster = coalesce(p.part, m.component);
@@ -59,11 +59,21 @@ where r._user % {{ slices }} = {{ slice }}
 group by r._user;
 
 {% endfor %}
+-- The ids of users that were not there before, each made of its age.
+create or replace temp table given_ids as
+select g._user, {{ user_id("s.seed", "g._user") }} as user_id
+from (
+    select _user
+    from temp.golden
+    where _user not in (select _user from {{ users_before }})
+) as g
+asof join temp.id_seeds as s on s.first_age <= g._user;
+
 create or replace temp table user_delta as
 select
     case when o._user is null then 'insert' when g._user is null then 'delete' else 'update' end as _action,
     coalesce(g._user, o._user) as _user,
-    coalesce(o.user_id, i._own_id) as user_id,
+    coalesce(o.user_id, i.user_id) as user_id,
 {% for leaf in leaves %}
     g.{{ leaf.column | ident }},
 {% endfor %}
@@ -72,7 +82,7 @@ select
     g.updated_at
 from temp.golden as g
 full join {{ users_before }} as o on o._user = g._user
-left join temp.placed as i on i._age = g._user
+left join temp.given_ids as i on i._user = g._user
 where o._user is null
     or g._user is null
     or g.identity_count is distinct from o.identity_count

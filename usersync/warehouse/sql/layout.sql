@@ -7,7 +7,6 @@
 create or replace table usersync.identity_rows as
 select
     _pk,
-    _own_id,
     _age,
     _heir,
     _creates,
@@ -28,7 +27,6 @@ from {{ stored }}.usersync.identity_rows;
 from (
     select
         null::bigint as _pk,
-        null::uuid as _own_id,
         null::bigint as _age,
         null::boolean as _heir,
         null::boolean as _creates,

@@ -89,6 +89,12 @@ create table if not exists usersync.components (
     _user bigint
 );
 
+-- What user ids are made with, beside an identity's age: the seed of the build that gave the ages from this one on.
+create table if not exists usersync.id_seeds (
+    first_age bigint,
+    seed uuid
+);
+
 -- The decisions of models/overrides.csv that are in force, by the keys of their identities.
 create table if not exists usersync.decisions (
     decision varchar,
