@@ -33,6 +33,8 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb
     engine = duckdb.connect(str(path), read_only=read_only)
     # A process of a pool looks interactive to DuckDB, which would draw progress bars.
     engine.execute("set enable_progress_bar = false")
+    # As a build's engine has it.
+    engine.execute("set block_allocator_memory = '80%'")
     return engine
 
 

@@ -1,6 +1,8 @@
 -- Every node points at its smallest smaller neighbour; those whose parent has one too jump on until they reach a root.
 create or replace temp table parents{{ round }} as
-select u, min(w) as p from {{ edges }} group by u;
+select u, min(w) as p, count(*) > 1 as more
+from {{ edges }}
+group by u;
 
 create or replace temp table jumping as
 select a.u, b.p
