@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, takewhile
+from typing import cast
 
 import sqlglot
 from sqlglot import exp
@@ -21,8 +22,9 @@ from usersync.project.calls import refused_calls
 from usersync.project.duckdb_parser import EMPTY_NAME, refusal
 from usersync.project.grammar import MisplacedError, check, check_nul
 from usersync.project.model import NAME
+from usersync.project.nodes import Nodes
 from usersync.project.stumbles import check_written, understood
-from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error, with_subclasses
+from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
 from usersync.project.templates import Rendered
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
@@ -33,7 +35,7 @@ PLACEHOLDER = re.compile(r"__cursor_+\Z")
 _SPELLED = "$LAST_SYNC_TIMESTAMP"
 
 _WRITES = (*STATEMENTS, exp.Into, exp.Lock)
-_REFUSED = with_subclasses((*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter))
+_REFUSED = (*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,18 @@ class Query:
     """A parsed query; its placeholders are columns named like `__cursor_____`."""
 
     rendered: Rendered
-    tree: exp.Query
+    nodes: Nodes[exp.Query]
     columns: tuple[OutputColumn, ...] | None
     """None when only the database can tell: `select *`."""
     dialect: str = DIALECT
     """sqlglot's name of the dialect that it is written in."""
     text: str = ""
     """What was parsed: the SQL with each placeholder as an identifier of the same length."""
+
+    @property
+    def tree(self) -> exp.Query:
+        """The outermost SELECT or set operation."""
+        return self.nodes.tree
 
     @cached_property
     def _tokens(self) -> Sequence[Token]:
@@ -80,12 +87,12 @@ class Query:
     @cached_property
     def placeholders(self) -> tuple[exp.Column, ...]:
         """Every place where the cursor is asked for."""
-        return tuple(column for column in self.tree.find_all(exp.Column) if is_placeholder(column))
+        return tuple(column for column in self.nodes.of(exp.Column) if is_placeholder(column))
 
     @cached_property
     def ctes(self) -> Mapping[str, exp.Expr]:
         """The queries of all CTEs by name, in lower case."""
-        return {cte.alias.lower(): cte.this for cte in self.tree.find_all(exp.CTE)}
+        return {cte.alias.lower(): cte.this for cte in self.nodes.of(exp.CTE)}
 
     def location(self, node: exp.Expr) -> Location:
         """Where in the templates a node was written."""
@@ -127,23 +134,23 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         # Reading the tokens again is for the cursor only: they take a fifth of the time.
         with understood():
             parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
-        statements = [s for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
+        statements = [Nodes(s) for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
         check_nul(sql, tokens)
         if dialect.lower() != DIALECT:
-            check(sql, tokens, statements, dialect.lower())
+            check(sql, tokens, [each.tree for each in statements], dialect.lower())
         for statement in statements:
             check_written(statement, sql, dialect)
     except SqlglotError as error:
         raise ConfigError(parse_error(rendered, error)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
-    tree = _one_query(rendered, statements, tokens)
-    columns, problems = _columns(rendered, tree, tokens)
+    nodes = _one_query(rendered, statements, tokens)
+    columns, problems = _columns(rendered, nodes.tree, tokens)
     wrong = refusal(sql, written=rendered.sql) if dialect.lower() == DIALECT else None
     # A column without a name has a rule of its own.
     if wrong and not (problems and wrong.message == EMPTY_NAME):
         raise ConfigError(parse_error(rendered, MisplacedError(wrong)))
-    return Query(rendered, tree, columns, dialect, sql), problems
+    return Query(rendered, nodes, columns, dialect, sql), problems
 
 
 def _dialect(name: str, where: Location | None) -> Dialect:
@@ -213,36 +220,34 @@ def check_calls(query: Query, dialect: str = DIALECT) -> None:
     """
     found = [
         Diagnostic("US501", f"a query cannot call {name}()", query.location(node), hint)
-        for node, name, hint in refused_calls(query.tree, dialect)
+        for node, name, hint in refused_calls(query.nodes.of(exp.Func), dialect)
     ]
     if found:
         raise ConfigError(found)
 
 
-def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], tokens: Sequence[Token]) -> exp.Query:
+def _one_query(rendered: Rendered, statements: Sequence[Nodes[exp.Expr]], tokens: Sequence[Token]) -> Nodes[exp.Query]:
     if not statements:
         hint = "write the SELECT below config()"
         raise ConfigError(Diagnostic("US002", "the model has no query", rendered.location(len(rendered.sql)), hint))
     if len(statements) > 1:
-        where = locate(rendered, statements[1])
+        where = locate(rendered, statements[1].tree)
         raise ConfigError(Diagnostic("US501", "a model is one SELECT: this is a second statement", where))
-    for node in statements[0].walk():
-        if type(node) not in _REFUSED:
-            continue
+    [nodes] = statements
+    for node in nodes.of(*_REFUSED):
         # Places take another rendering: they are found only for what is wrong.
-        where = rendered.location(tokens[0].start) if node is statements[0] else _place(rendered, node, tokens)
-        if isinstance(node, OTHERS) and node is statements[0]:
+        where = rendered.location(tokens[0].start) if node is nodes.tree else _place(rendered, node, tokens)
+        if isinstance(node, OTHERS) and node is nodes.tree:
             continue
         if isinstance(node, (*_WRITES, *OTHERS)):
             raise ConfigError(Diagnostic("US501", f"a model only reads: {_word(node)} is refused", where))
         hint = "the cursor is ${updated_at}; other values come from var() and env_var()"
         raise ConfigError(Diagnostic("US003", f"unknown parameter {node.sql()}", where, hint))
-    tree = statements[0]
-    if isinstance(tree, exp.Subquery):
-        tree = tree.unnest()
-    if not isinstance(tree, exp.Select | exp.SetOperation):
+    if isinstance(nodes.tree, exp.Subquery):
+        nodes = Nodes(nodes.tree.unnest())
+    if not isinstance(nodes.tree, exp.Select | exp.SetOperation):
         raise ConfigError(Diagnostic("US501", "a model is one SELECT", rendered.location(tokens[0].start)))
-    return tree
+    return cast("Nodes[exp.Query]", nodes)
 
 
 # How nodes begin that keep no place of their own.
