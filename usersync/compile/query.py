@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, takewhile
@@ -33,6 +34,7 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 PLACEHOLDER = re.compile(r"__cursor_+\Z")
 """The identifier that stands for the cursor in parsed SQL, as long as what was written: places stay exact."""
 _SPELLED = "$LAST_SYNC_TIMESTAMP"
+_CURSOR = re.compile(r"(?<![\w$])(?:\$\{updated_at\}|(?i:\$LAST_SYNC_TIMESTAMP)\b)")
 
 _WRITES = (*STATEMENTS, exp.Into, exp.Lock)
 _REFUSED = (*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter)
@@ -128,12 +130,10 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
             dialect (US108).
     """
     reader = _dialect(dialect, dialect_at)
-    tokens = _tokens(rendered, reader)
-    sql = _with_placeholders(rendered, tokens)
     try:
-        # Reading the tokens again is for the cursor only: they take a fifth of the time.
+        sql, tokens = _with_placeholders(rendered, reader)
         with understood():
-            parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
+            parsed = reader.parser().parse(list(tokens), sql)
         statements = [Nodes(s) for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
         check_nul(sql, tokens)
         if dialect.lower() != DIALECT:
@@ -161,13 +161,28 @@ def _dialect(name: str, where: Location | None) -> Dialect:
         raise ConfigError(Diagnostic("US108", f"there is no SQL dialect {name!r}", where, hint)) from None
 
 
-def _with_placeholders(rendered: Rendered, tokens: Sequence[Token]) -> str:
-    """The SQL with each placeholder outside strings and comments replaced by an identifier of the same length."""
-    sql = rendered.sql
+def _with_placeholders(rendered: Rendered, reader: Dialect) -> tuple[str, Sequence[Token]]:
+    """The SQL with each placeholder outside strings and comments as an identifier of the same length, and its tokens.
+
+    Raises:
+        SqlglotError: a string, name or comment is not closed.
+        ConfigError: so it is, or a placeholder is wrong (US003).
+    """
+    spans = [found.span() for found in _CURSOR.finditer(rendered.sql)]
+    sql = _replaced(rendered.sql, spans)
+    # Tokens take a fifth of the time: they are read twice only where one of those may be in a string or a comment.
     if "$" not in sql:
-        return sql
+        with suppress(SqlglotError):
+            tokens = reader.tokenize(sql)
+            if [token.start - 1 for token in tokens if PLACEHOLDER.match(token.text)] == [start for start, _ in spans]:
+                return sql, tokens
+    sql = _replaced(rendered.sql, _placeholder_spans(rendered, _tokens(rendered, reader)))
+    return sql, reader.tokenize(sql)
+
+
+def _replaced(sql: str, spans: Iterable[tuple[int, int]]) -> str:
     parts, end = [], 0
-    for start, stop in _placeholder_spans(rendered, tokens):
+    for start, stop in spans:
         # In parentheses, so that it cannot grow together with the words around it.
         parts += [sql[end:start], f"({'__cursor'.ljust(stop - start - 2, '_')})"]
         end = stop
