@@ -92,12 +92,12 @@ def _lint(console: Console, options: _Options) -> int:
 
 def _stdin(console: Console, options: _Options) -> Mapping[str, Text]:
     """The text of stdin by the path of the file that it stands for; nothing where it stands for none."""
+    if options.stdin is None:
+        return {}
     from usersync.cli.options import project_settings
     from usersync.diagnostics import ConfigError
     from usersync.lint.rewrite import Text
 
-    if options.stdin is None:
-        return {}
     if options.paths:
         raise click.UsageError("--stdin-filename names the one file to check: name no others")
     shown = _shown(project_settings(console.settings).project_dir, options.stdin)
