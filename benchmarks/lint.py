@@ -168,7 +168,9 @@ def make_sqlmesh(root: Path, models: int) -> None:
 def processor_seconds(command: Sequence[str], cwd: Path) -> float:
     """User and system time of a process and its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("USERSYNC_")}
+    # What is installed has its bytecode; a setting of this shell must not take that from a source tree.
+    ours = ("USERSYNC_", "PYTHONDONTWRITEBYTECODE")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in {0, 1} or (done.returncode == 1 and "Traceback" in done.stderr):
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")

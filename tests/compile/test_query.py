@@ -91,3 +91,31 @@ def test_a_query_without_columns_is_broken(workspace: Workspace, query: str) -> 
 )
 def test_a_query_may_be_of_another_dialect(workspace: Workspace, dialect: str, query: str) -> None:
     assert columns(workspace, query, dialect) == (["id", "email"], [])
+
+
+@pytest.mark.parametrize(
+    ("dialect", "condition", "text"),
+    [
+        ("duckdb", "u >= ${updated_at}", "u >= (__cursor___)"),
+        ("duckdb", "u >= $last_sync_timestamp", "u >= (__cursor__________)"),
+        ("duckdb", "a = '${updated_at}' or u >= ${updated_at}", "a = '${updated_at}' or u >= (__cursor___)"),
+        ("duckdb", "a = $x$ ${updated_at} $x$ or u > ${updated_at}", "a = $x$ ${updated_at} $x$ or u > (__cursor___)"),
+        ("duckdb", '"${updated_at}" > 0', '"${updated_at}" > 0'),
+        ("duckdb", "u >= ${ updated_at }", "u >= (__cursor_____)"),
+        ("duckdb", "u > 0 -- since ${updated_at}", "u > 0 -- since ${updated_at}"),
+        ("duckdb", "u > __cursor_ and u >= ${updated_at}", "u > __cursor_ and u >= (__cursor___)"),
+        ("duckdb", "u in (${updated_at},${updated_at})", "u in ((__cursor___),(__cursor___))"),
+        ("postgres", "u >= $LAST_SYNC_TIMESTAMP", "u >= (__cursor__________)"),
+        ("mysql", "u >= ${updated_at} # ${updated_at}", "u >= (__cursor___) # ${updated_at}"),
+        ("clickhouse", "u >= ${updated_at}", "u >= (__cursor___)"),
+    ],
+)
+def test_the_cursor_is_found_where_it_is_no_text(workspace: Workspace, dialect: str, condition: str, text: str) -> None:
+    files = {
+        "models/m.sql": f"select id from t where {condition}{CONFIG}",
+        "models/users.sql": "create table users (a int)",
+    }
+    project = load_project(Settings(workspace.root), overlay=files)
+    query, _ = parse_query(render_model(project, project.models["m"], incremental=True), dialect)
+    assert query.text.strip() == f"select id from t where {text}"
+    assert len(query.placeholders) == text.count("__cursor")

@@ -51,11 +51,11 @@ def test_an_expression_that_sqlglot_stumbles_over() -> None:
     refused = 0
     for call in calls(names("duckdb")):
         try:
-            tree = expression(call, "duckdb")
+            nodes = expression(call, "duckdb")
         except SqlglotError:
             refused += 1
         else:
-            assert not_scalar(tree) or free_columns(tree) or tree.sql(dialect="duckdb")
+            assert not_scalar(nodes) or free_columns(nodes) or nodes.tree.sql(dialect="duckdb")
     assert refused
 
 

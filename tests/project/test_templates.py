@@ -400,6 +400,33 @@ def test_comparisons_render(template: str, text: str) -> None:
     assert render(SourceFile("m.sql", template), Library(), {"a": "pg", "b": 3}).sql == text
 
 
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ config(a = 1, b = [{'c': (none, 'd')}]) }}", ""),
+        ("-- first\n{{- config() -}}\n select {{ 1 }}", "-- firstselect 1"),
+        ("{{ config(a = 1) }}{% if true %}yes{% endif %}{{ config(a = 1) }}", "yes"),
+        ("{% macro config() %}mine{% endmacro %}{{ config() }}", "mine"),
+        ("{% for config in ['mine'] %}{{ config }}{{ config() }}{% endfor %}", None),
+        ("{{ config(a = nope) }}", ""),
+        ("{{ config(a = [nope()]) }}", None),
+        ("{{ config(a = {nope: 1}) }}", None),
+        ("{{ config(*nope) }}", None),
+        ("{{ config(a = nope()) }}", None),
+    ],
+)
+def test_settings_render_to_nothing_and_hide_nothing(project: Workspace, template: str, text: str | None) -> None:
+    project.write("models/m.sql", template)
+    loaded = project.load()
+    try:
+        rendered = render_model(loaded, loaded.models["m"], incremental=False)
+    except ConfigError:
+        assert text is None
+    else:
+        assert rendered.sql == text
+        assert rendered.location(len(text)).file == "models/m.sql"
+
+
 def test_a_name_in_a_comparison_is_placed() -> None:
     with pytest.raises(ConfigError) as caught:
         render(SourceFile("m.sql", "a\n{% if 1 == nope %}{% endif %}"), Library(), {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from dataclasses import dataclass
@@ -72,8 +71,6 @@ def _lint(console: Console, options: _Options) -> int:
     from usersync.lint.run import lint
     from usersync.lint.settings import read_lint_settings
 
-    # Syntax trees are many small objects that all stay: looking for garbage among them takes a tenth of the time.
-    gc.set_threshold(50_000)
     given = _stdin(console, options)
     overlay = {path: text.raw for path, text in given.items()}
     project = console.load(lenient=True, overlay=overlay)
@@ -95,12 +92,12 @@ def _lint(console: Console, options: _Options) -> int:
 
 def _stdin(console: Console, options: _Options) -> Mapping[str, Text]:
     """The text of stdin by the path of the file that it stands for; nothing where it stands for none."""
+    if options.stdin is None:
+        return {}
     from usersync.cli.options import project_settings
     from usersync.diagnostics import ConfigError
     from usersync.lint.rewrite import Text
 
-    if options.stdin is None:
-        return {}
     if options.paths:
         raise click.UsageError("--stdin-filename names the one file to check: name no others")
     shown = _shown(project_settings(console.settings).project_dir, options.stdin)

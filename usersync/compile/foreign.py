@@ -112,7 +112,7 @@ def check_translation(query: Query, dialect: str) -> None:
         return
     try:
         with understood():
-            changed = next(((node, what) for node in query.tree.walk() for what in _changes(node, dialect)), None)
+            changed = next(((node, what) for node in query.nodes.all for what in _changes(node, dialect)), None)
             if changed is None:
                 query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, RecursionError) as error:

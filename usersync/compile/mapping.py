@@ -14,6 +14,7 @@ from usersync.compile.source_types import SourceType
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import Diagnostic, did_you_mean
 from usersync.project.model import Pipeline, Property, UserSchema
+from usersync.project.nodes import Nodes
 from usersync.project.stumbles import expression
 from usersync.project.syntax import broken, first_offset, free_columns, not_scalar
 
@@ -25,14 +26,19 @@ class Mapped:
     """One property and the expression that makes it."""
 
     target: Property
-    tree: exp.Expr
+    nodes: Nodes[exp.Expr]
     key: str
     """The setting where it was written, for places."""
 
     @property
+    def tree(self) -> exp.Expr:
+        """The expression."""
+        return self.nodes.tree
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Query columns that the expression reads, as written."""
-        return tuple(dict.fromkeys(_root(column) for column in self.tree.find_all(exp.Column)))
+        return tuple(dict.fromkeys(_root(column) for column in self.nodes.of(exp.Column)))
 
 
 # What cannot fail for a row; everything else is tried, at some cost.
@@ -118,10 +124,10 @@ def mapped_properties(
         if path not in known:
             message, key = f"users has no property {path!r}", f"mapping.{path}:key"
             problems.append(model.problem("US203", message, key, hint=did_you_mean(path, known), length=len(path)))
-        tree, wrong = _expression(model, path, text, columns)
+        nodes, wrong = _expression(model, path, text, columns)
         problems += wrong
-        if tree is not None and path in known:
-            mapped.append(Mapped(known[path], tree, f"mapping.{path}"))
+        if nodes is not None and path in known:
+            mapped.append(Mapped(known[path], nodes, f"mapping.{path}"))
     return tuple(mapped), [*problems, *_overlaps(model, mapped)]
 
 
@@ -129,7 +135,7 @@ def _by_name(users: UserSchema, columns: Sequence[str] | None) -> tuple[Mapped, 
     targets = {leaf.column.lower(): leaf for leaf in users.leaves}
     targets |= {prop.path.lower(): prop for prop in users.properties}
     return tuple(
-        Mapped(targets[name.lower()], exp.column(name, quoted=True), "")
+        Mapped(targets[name.lower()], Nodes(exp.column(name, quoted=True)), "")
         for name in columns or ()
         if name.lower() in targets
     )
@@ -151,24 +157,24 @@ def _overlaps(model: Pipeline, mapped: Iterable[Mapped]) -> list[Diagnostic]:
 
 def _expression(
     model: Pipeline, path: str, text: str, columns: Sequence[str] | None
-) -> tuple[exp.Expr | None, list[Diagnostic]]:
+) -> tuple[Nodes[exp.Expr] | None, list[Diagnostic]]:
     key = f"mapping.{path}"
     try:
         if ";" in text and any(t.token_type is TokenType.SEMICOLON for t in sqlglot.tokenize(text, read=DIALECT)):
             return None, [model.problem("US002", _ONE_EXPRESSION, key)]
-        tree = expression(text, DIALECT)
+        nodes = expression(text, DIALECT)
     except SqlglotError as error:
         message, inner, length = broken(text, error)
         return None, [model.problem("US002", message, key, inner=min(inner, len(text) - 1), length=length)]
     except RecursionError:
         return None, [model.problem("US002", "SQL: nested too deeply", key)]
-    if isinstance(tree, exp.Alias):
+    if isinstance(nodes.tree, exp.Alias):
         return None, [model.problem("US002", _ONE_EXPRESSION, key)]
-    if refused := not_scalar(tree):
+    if refused := not_scalar(nodes):
         node, what = refused
         return None, [_at(model, key, node, "US213", _refusal(what))]
-    problems = _unknown_columns(model, key, tree, columns) if columns is not None else []
-    return (None if problems else tree), problems
+    problems = _unknown_columns(model, key, nodes, columns) if columns is not None else []
+    return (None if problems else nodes), problems
 
 
 def _refusal(what: str) -> tuple[str, str]:
@@ -181,7 +187,7 @@ def _at(model: Pipeline, key: str, node: exp.Expr, code: str, words: tuple[str, 
     return model.problem(code, words[0], key, hint=words[1], inner=start, length=length)
 
 
-def _unknown_columns(model: Pipeline, key: str, tree: exp.Expr, columns: Sequence[str]) -> list[Diagnostic]:
+def _unknown_columns(model: Pipeline, key: str, nodes: Nodes[exp.Expr], columns: Sequence[str]) -> list[Diagnostic]:
     known = {name.lower() for name in columns}
     return [
         _at(
@@ -191,6 +197,6 @@ def _unknown_columns(model: Pipeline, key: str, tree: exp.Expr, columns: Sequenc
             "US201",
             (f"the query returns no column {_root(column)!r}", did_you_mean(_root(column), columns)),
         )
-        for column in free_columns(tree)
+        for column in free_columns(nodes)
         if _root(column).lower() not in known
     ]

@@ -144,7 +144,7 @@ def _reachable(project: Project, model: Pipeline, *queries: Query) -> None:
             continue
         check_translation(query, model.dialect)
         if connection:
-            check_tables(query.tree, connection, query.rendered)
+            check_tables(query.nodes.of(exp.Table), connection, query.rendered)
 
 
 def _pushdown_problems(project: Project, model: Pipeline) -> list[Diagnostic]:

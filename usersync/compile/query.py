@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, takewhile
+from typing import cast
 
 import sqlglot
 from sqlglot import exp
@@ -21,8 +23,9 @@ from usersync.project.calls import refused_calls
 from usersync.project.duckdb_parser import EMPTY_NAME, refusal
 from usersync.project.grammar import MisplacedError, check, check_nul
 from usersync.project.model import NAME
+from usersync.project.nodes import Nodes
 from usersync.project.stumbles import check_written, understood
-from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error, with_subclasses
+from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
 from usersync.project.templates import Rendered
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
@@ -31,9 +34,10 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 PLACEHOLDER = re.compile(r"__cursor_+\Z")
 """The identifier that stands for the cursor in parsed SQL, as long as what was written: places stay exact."""
 _SPELLED = "$LAST_SYNC_TIMESTAMP"
+_CURSOR = re.compile(r"(?<![\w$])(?:\$\{updated_at\}|(?i:\$LAST_SYNC_TIMESTAMP)\b)")
 
 _WRITES = (*STATEMENTS, exp.Into, exp.Lock)
-_REFUSED = with_subclasses((*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter))
+_REFUSED = (*_WRITES, *OTHERS, exp.Parameter, exp.Placeholder, exp.SessionParameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,18 @@ class Query:
     """A parsed query; its placeholders are columns named like `__cursor_____`."""
 
     rendered: Rendered
-    tree: exp.Query
+    nodes: Nodes[exp.Query]
     columns: tuple[OutputColumn, ...] | None
     """None when only the database can tell: `select *`."""
     dialect: str = DIALECT
     """sqlglot's name of the dialect that it is written in."""
     text: str = ""
     """What was parsed: the SQL with each placeholder as an identifier of the same length."""
+
+    @property
+    def tree(self) -> exp.Query:
+        """The outermost SELECT or set operation."""
+        return self.nodes.tree
 
     @cached_property
     def _tokens(self) -> Sequence[Token]:
@@ -80,12 +89,12 @@ class Query:
     @cached_property
     def placeholders(self) -> tuple[exp.Column, ...]:
         """Every place where the cursor is asked for."""
-        return tuple(column for column in self.tree.find_all(exp.Column) if is_placeholder(column))
+        return tuple(column for column in self.nodes.of(exp.Column) if is_placeholder(column))
 
     @cached_property
     def ctes(self) -> Mapping[str, exp.Expr]:
         """The queries of all CTEs by name, in lower case."""
-        return {cte.alias.lower(): cte.this for cte in self.tree.find_all(exp.CTE)}
+        return {cte.alias.lower(): cte.this for cte in self.nodes.of(exp.CTE)}
 
     def location(self, node: exp.Expr) -> Location:
         """Where in the templates a node was written."""
@@ -121,29 +130,27 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
             dialect (US108).
     """
     reader = _dialect(dialect, dialect_at)
-    tokens = _tokens(rendered, reader)
-    sql = _with_placeholders(rendered, tokens)
     try:
-        # Reading the tokens again is for the cursor only: they take a fifth of the time.
+        sql, tokens = _with_placeholders(rendered, reader)
         with understood():
-            parsed = reader.parse(sql) if "$" in rendered.sql else reader.parser().parse(list(tokens), sql)
-        statements = [s for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
+            parsed = reader.parser().parse(list(tokens), sql)
+        statements = [Nodes(s) for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
         check_nul(sql, tokens)
         if dialect.lower() != DIALECT:
-            check(sql, tokens, statements, dialect.lower())
+            check(sql, tokens, [each.tree for each in statements], dialect.lower())
         for statement in statements:
             check_written(statement, sql, dialect)
     except SqlglotError as error:
         raise ConfigError(parse_error(rendered, error)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
-    tree = _one_query(rendered, statements, tokens)
-    columns, problems = _columns(rendered, tree, tokens)
+    nodes = _one_query(rendered, statements, tokens)
+    columns, problems = _columns(rendered, nodes.tree, tokens)
     wrong = refusal(sql, written=rendered.sql) if dialect.lower() == DIALECT else None
     # A column without a name has a rule of its own.
     if wrong and not (problems and wrong.message == EMPTY_NAME):
         raise ConfigError(parse_error(rendered, MisplacedError(wrong)))
-    return Query(rendered, tree, columns, dialect, sql), problems
+    return Query(rendered, nodes, columns, dialect, sql), problems
 
 
 def _dialect(name: str, where: Location | None) -> Dialect:
@@ -154,13 +161,28 @@ def _dialect(name: str, where: Location | None) -> Dialect:
         raise ConfigError(Diagnostic("US108", f"there is no SQL dialect {name!r}", where, hint)) from None
 
 
-def _with_placeholders(rendered: Rendered, tokens: Sequence[Token]) -> str:
-    """The SQL with each placeholder outside strings and comments replaced by an identifier of the same length."""
-    sql = rendered.sql
+def _with_placeholders(rendered: Rendered, reader: Dialect) -> tuple[str, Sequence[Token]]:
+    """The SQL with each placeholder outside strings and comments as an identifier of the same length, and its tokens.
+
+    Raises:
+        SqlglotError: a string, name or comment is not closed.
+        ConfigError: so it is, or a placeholder is wrong (US003).
+    """
+    spans = [found.span() for found in _CURSOR.finditer(rendered.sql)]
+    sql = _replaced(rendered.sql, spans)
+    # Tokens take a fifth of the time: they are read twice only where one of those may be in a string or a comment.
     if "$" not in sql:
-        return sql
+        with suppress(SqlglotError):
+            tokens = reader.tokenize(sql)
+            if [token.start - 1 for token in tokens if PLACEHOLDER.match(token.text)] == [start for start, _ in spans]:
+                return sql, tokens
+    sql = _replaced(rendered.sql, _placeholder_spans(rendered, _tokens(rendered, reader)))
+    return sql, reader.tokenize(sql)
+
+
+def _replaced(sql: str, spans: Iterable[tuple[int, int]]) -> str:
     parts, end = [], 0
-    for start, stop in _placeholder_spans(rendered, tokens):
+    for start, stop in spans:
         # In parentheses, so that it cannot grow together with the words around it.
         parts += [sql[end:start], f"({'__cursor'.ljust(stop - start - 2, '_')})"]
         end = stop
@@ -213,36 +235,34 @@ def check_calls(query: Query, dialect: str = DIALECT) -> None:
     """
     found = [
         Diagnostic("US501", f"a query cannot call {name}()", query.location(node), hint)
-        for node, name, hint in refused_calls(query.tree, dialect)
+        for node, name, hint in refused_calls(query.nodes.of(exp.Func), dialect)
     ]
     if found:
         raise ConfigError(found)
 
 
-def _one_query(rendered: Rendered, statements: Sequence[exp.Expr], tokens: Sequence[Token]) -> exp.Query:
+def _one_query(rendered: Rendered, statements: Sequence[Nodes[exp.Expr]], tokens: Sequence[Token]) -> Nodes[exp.Query]:
     if not statements:
         hint = "write the SELECT below config()"
         raise ConfigError(Diagnostic("US002", "the model has no query", rendered.location(len(rendered.sql)), hint))
     if len(statements) > 1:
-        where = locate(rendered, statements[1])
+        where = locate(rendered, statements[1].tree)
         raise ConfigError(Diagnostic("US501", "a model is one SELECT: this is a second statement", where))
-    for node in statements[0].walk():
-        if type(node) not in _REFUSED:
-            continue
+    [nodes] = statements
+    for node in nodes.of(*_REFUSED):
         # Places take another rendering: they are found only for what is wrong.
-        where = rendered.location(tokens[0].start) if node is statements[0] else _place(rendered, node, tokens)
-        if isinstance(node, OTHERS) and node is statements[0]:
+        where = rendered.location(tokens[0].start) if node is nodes.tree else _place(rendered, node, tokens)
+        if isinstance(node, OTHERS) and node is nodes.tree:
             continue
         if isinstance(node, (*_WRITES, *OTHERS)):
             raise ConfigError(Diagnostic("US501", f"a model only reads: {_word(node)} is refused", where))
         hint = "the cursor is ${updated_at}; other values come from var() and env_var()"
         raise ConfigError(Diagnostic("US003", f"unknown parameter {node.sql()}", where, hint))
-    tree = statements[0]
-    if isinstance(tree, exp.Subquery):
-        tree = tree.unnest()
-    if not isinstance(tree, exp.Select | exp.SetOperation):
+    if isinstance(nodes.tree, exp.Subquery):
+        nodes = Nodes(nodes.tree.unnest())
+    if not isinstance(nodes.tree, exp.Select | exp.SetOperation):
         raise ConfigError(Diagnostic("US501", "a model is one SELECT", rendered.location(tokens[0].start)))
-    return tree
+    return cast("Nodes[exp.Query]", nodes)
 
 
 # How nodes begin that keep no place of their own.

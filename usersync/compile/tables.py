@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -50,17 +50,17 @@ def qualify_tables(tree: exp.Query, connection: Connection, rendered: Rendered) 
         ConfigError: a table, file or table function out of the connection's reach (US501), or an unknown file type.
     """
     bound = tree.copy()
-    _walk(bound, connection, rendered, bind=True)
+    _each(list(bound.find_all(exp.Table)), connection, rendered, bind=True)
     return bound
 
 
-def check_tables(tree: exp.Query, connection: Connection, rendered: Rendered) -> None:
-    """Raises what `qualify_tables` would, and spares its copy: the query stays as it is."""
-    _walk(tree, connection, rendered, bind=False)
+def check_tables(tables: Iterable[exp.Table], connection: Connection, rendered: Rendered) -> None:
+    """Raises what `qualify_tables` would of the tables of a query, and spares its copy: they stay as they are."""
+    _each(tables, connection, rendered, bind=False)
 
 
-def _walk(tree: exp.Query, connection: Connection, rendered: Rendered, *, bind: bool) -> None:
-    for table in list(tree.find_all(exp.Table)):
+def _each(tables: Iterable[exp.Table], connection: Connection, rendered: Rendered, *, bind: bool) -> None:
+    for table in tables:
         if isinstance(table.this, exp.Func | exp.Anonymous):
             _check_function(table, connection, rendered, bind)
         elif not isinstance(table.this, exp.Identifier):

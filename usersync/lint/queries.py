@@ -85,10 +85,12 @@ def mapped_place(compiled: Compiled, mapped: Mapped) -> Location:
 def unused_view_problems(project: Project) -> Iterator[Diagnostic]:
     """Why a view that no model names cannot be rendered or read."""
     for view in project.models.values():
+        # One that could not be read has no settings; that was said already.
+        if view.kind != "view":
+            continue
         named = re.compile(rf"""['"]{re.escape(view.stem)}['"]""")
         others = (model for model in project.models.values() if model is not view)
-        # One that could not be read has no settings; that was said already.
-        if view.kind != "view" or any(named.search(model.file.text) for model in others):
+        if any(named.search(model.file.text) for model in others):
             continue
         try:
             for incremental in (False, True):

@@ -23,7 +23,7 @@ def unknown_columns(view: View) -> Iterator[tuple[exp.Column, list[str]]]:
         scopes = traverse_scope(view.query.tree)
     except (SqlglotError, RecursionError):
         return
-    free = {id(column) for column in free_columns(view.query.tree)}
+    free = {id(column) for column in free_columns(view.query.nodes)}
     for scope in scopes:
         if scope.pivots or not isinstance(scope.expression, exp.Select):
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
@@ -29,16 +29,16 @@ def callable_names(dialect: str) -> frozenset[str]:
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
 
 
-def refused_calls(tree: exp.Expr, dialect: str = "duckdb") -> Iterator[tuple[exp.Expr, str, str | None]]:
-    """Calls in an expression or query that are refused: the node, the function's name, and a hint if there is one.
+def refused_calls(calls: Iterable[exp.Func], dialect: str = "duckdb") -> Iterator[tuple[exp.Expr, str, str | None]]:
+    """Calls of an expression or query that are refused: the node, the function's name, and a hint if there is one.
 
     In DuckDB's SQL those in the place of a table are not among them.
 
     Args:
-        tree: Parsed SQL.
+        calls: All calls in it.
         dialect: Of the database that runs it: `duckdb`, `postgres`, `mysql` or `sqlite`.
     """
-    for node in tree.find_all(exp.Func):
+    for node in calls:
         if dialect == "duckdb" and isinstance(node.parent, exp.Table) and node.arg_key == "this":
             continue
         if isinstance(node, _REFUSED):

@@ -10,6 +10,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.project.grammar import check_nul, check_words
+from usersync.project.nodes import Nodes
 from usersync.project.stumbles import check_written, understood
 
 # Postgres' grammar keeps lengths and reads DuckDB's nested types; DuckDB's own drops `(254)`.
@@ -59,7 +60,7 @@ def read_ddl(sql: str) -> Ddl:
     outside = [token for token in scan.tokens if not any(token.start in check for check in checks)]
     check_words(sql, outside, DIALECT)
     for statement in statements:
-        check_written(statement, sql, DIALECT)
+        check_written(Nodes(statement), sql, DIALECT)
     return Ddl(statements, scan.written)
 
 

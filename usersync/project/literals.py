@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import nodes
 
 from usersync.diagnostics import Diagnostic, SourceFile
-from usersync.project.templates import key_offset
+from usersync.project.templates import calls, key_offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,19 @@ class _SaidTwiceError(_NotLiteralError):
     hint = None
 
 
-def read_settings(file: SourceFile, tree: nodes.Template, function: str) -> tuple[Settings | None, list[Diagnostic]]:
-    """The one call of `function` in a template, and what is wrong with it; None where there is none."""
-    calls = [(name.lineno, call) for name, call in _calls(tree, function)]
-    if not calls:
+def read_settings(file: SourceFile, function: str) -> tuple[Settings | None, list[Diagnostic]]:
+    """The one call of `function` in a template, and what is wrong with it; None where there is none.
+
+    Raises:
+        ConfigError: the template is not valid Jinja (US001).
+    """
+    found = calls(file, function)
+    if not found:
         return None, []
-    offset, call = calls[0]
+    call, offset = found[0], found[0].node.lineno
     problems = [
-        Diagnostic("US104", f"{function}() is called twice", file.location(again, len(function)))
-        for again, _ in calls[1:]
+        Diagnostic("US104", f"{function}() is called twice", file.location(again.node.lineno, len(function)))
+        for again in found[1:]
     ]
     if call.args or call.dyn_args or call.dyn_kwargs:
         message = f"{function}() takes only key = literal"
@@ -85,12 +89,6 @@ def read_settings(file: SourceFile, tree: nodes.Template, function: str) -> tupl
         settings.literals[keyword.key] = literal
         settings.keys[keyword.key] = key_offset(file, keyword.key, keyword.value.lineno)
     return settings, problems
-
-
-def _calls(tree: nodes.Template, function: str) -> Iterator[tuple[nodes.Name, nodes.Call]]:
-    for call in tree.find_all(nodes.Call):
-        if isinstance(call.node, nodes.Name) and call.node.name == function:
-            yield call.node, call
 
 
 def _literal(file: SourceFile, node: nodes.Node) -> Literal:

@@ -142,7 +142,7 @@ def _users(
         problems.append(Diagnostic("US004", f"there is no {USERS}", None, hint))
         return None
     try:
-        settings, wrong = read_settings(file, parse(file), "users")
+        settings, wrong = read_settings(file, "users")
         problems += wrong
         schema, wrong = read_users(render_users(file, library, profile, variables), settings)
     except ConfigError as error:
@@ -163,7 +163,7 @@ def _models(files: list[SourceFile], problems: list[Diagnostic]) -> dict[str, Pi
             problems.append(Diagnostic("US101", message, file.location(0), "stems of model files are unique"))
             continue
         try:
-            settings, wrong = read_settings(file, parse(file), "config")
+            settings, wrong = read_settings(file, "config")
         except ConfigError as error:
             problems += error.diagnostics
             models[stem] = Pipeline(stem, file, name=stem)

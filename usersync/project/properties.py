@@ -216,14 +216,14 @@ def _description(column: exp.ColumnDef) -> str:
 def _check_problem(text: str, path: str, kind: PropertyType) -> tuple[str, str, int, int] | None:
     """Code, message, offset and length of what keeps a check from being a condition on its own property."""
     try:
-        tree = expression(text, "duckdb")
+        nodes = expression(text, "duckdb")
     except SqlglotError as error:
         return "US002", *broken(text, error)
-    refused = not_scalar(tree)
+    refused = not_scalar(nodes)
     if refused:
         node, what = refused
         return "US212", f"check of property {path!r}: {what} is not allowed", *(first_offset(node) or (0, 1))
-    for column in free_columns(tree):
+    for column in free_columns(nodes):
         if not _names(column, path, kind):
             message = f"check of property {path!r} may name that property only, not {column.sql()}"
             return "US212", message, *(first_offset(column) or (0, 1))

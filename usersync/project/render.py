@@ -12,7 +12,7 @@ from sqlglot import exp
 from usersync.diagnostics import SourceFile, did_you_mean
 from usersync.project.model import Pipeline, Profile, Project
 from usersync.project.profiles import SECRET
-from usersync.project.templates import Function, Library, Rendered, TemplateProblem, render
+from usersync.project.templates import SETTINGS, Function, Library, Rendered, TemplateProblem, render
 
 PLACEHOLDER = "${updated_at}"
 """What `{{ updated_at }}` renders: the compiler finds it in the parsed SQL."""
@@ -62,7 +62,7 @@ def _common(profile: Profile | None, variables: Mapping[str, Any]) -> dict[str, 
         return default
 
     target = {"name": profile.target, "profile_name": profile.name} if profile else {"name": "", "profile_name": ""}
-    return {"target": target} | _functions(var=var, env_var=_env_var, users=_silent, config=_silent)
+    return {"target": target} | _functions(var=var, env_var=_env_var, **dict.fromkeys(SETTINGS, _silent))
 
 
 def _quoted(name: str, dialect: str) -> str:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 from sqlglot.helper import ensure_list
 
+from usersync.project.nodes import Nodes
 from usersync.project.syntax import first_offset, scalar
 
 _SURE = frozenset(
@@ -56,24 +58,25 @@ def understood() -> Iterator[None]:
         raise ParseError(_UNKNOWN, [{"description": _UNKNOWN}]) from None
 
 
-def expression(text: str, dialect: str) -> exp.Expr:
-    """The tree of an expression, as `scalar` reads it, that can be written again.
+@lru_cache(maxsize=4096)
+def expression(text: str, dialect: str) -> Nodes[exp.Expr]:
+    """The nodes of an expression, as `scalar` reads it, that can be written again. They are shared: look only.
 
     Raises:
         SqlglotError: it cannot be read or written.
         RecursionError: it is nested too deeply.
     """
     with understood():
-        tree = scalar(text, dialect)
-    check_written(tree, text, dialect)
-    return tree
+        nodes = scalar(text, dialect)
+    check_written(nodes, text, dialect)
+    return nodes
 
 
-def check_written(tree: exp.Expr, text: str, dialect: str) -> None:
+def check_written(nodes: Nodes[exp.Expr], text: str, dialect: str) -> None:
     """Refuses SQL with a call that sqlglot cannot write.
 
     Args:
-        tree: As parsed.
+        nodes: As parsed.
         text: What it was parsed from.
         dialect: To write in.
 
@@ -82,7 +85,7 @@ def check_written(tree: exp.Expr, text: str, dialect: str) -> None:
         RecursionError: it is nested too deeply.
     """
     # From the inside out, so that it is the call itself that is told, and not what it stands in.
-    for call in reversed([call for call in tree.find_all(exp.Func) if type(call) not in _SURE]):
+    for call in reversed([call for call in nodes.of(exp.Func) if type(call) not in _SURE]):
         shape = (dialect, type(call), *((name, *map(_shown, ensure_list(of))) for name, of in call.args.items()))
         if shape in _written:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import sqlglot
@@ -14,6 +14,7 @@ from usersync.diagnostics import Diagnostic
 from usersync.project.calls import refused_calls
 from usersync.project.duckdb_parser import refusal
 from usersync.project.grammar import MisplacedError
+from usersync.project.nodes import Nodes
 from usersync.project.templates import Rendered
 
 STATEMENTS = (
@@ -57,50 +58,38 @@ _NOT_SCALAR: Mapping[type[exp.Expr], str] = {
 }
 
 
-def with_subclasses(kinds: Iterable[type[exp.Expr]]) -> frozenset[type[exp.Expr]]:
-    """Kinds of nodes and all that are one of them: to look a node's own up is far faster than to ask for each."""
-    found = set(kinds)
-    for kind in kinds:
-        found |= with_subclasses(kind.__subclasses__())
-    return frozenset(found)
-
-
-_ANY_NOT_SCALAR = with_subclasses(_NOT_SCALAR)
-
-
-def not_scalar(tree: exp.Expr) -> tuple[exp.Expr, str] | None:
+def not_scalar(nodes: Nodes[exp.Expr]) -> tuple[exp.Expr, str] | None:
     """The first part of an expression that does not compute one value from one row, and what it is called."""
-    for node in tree.walk():
-        if type(node) in _ANY_NOT_SCALAR:
-            return node, next(what for kind, what in _NOT_SCALAR.items() if isinstance(node, kind))
-    return next(((node, f"the function {name}()") for node, name, _ in refused_calls(tree)), None)
+    for node in nodes.of(*_NOT_SCALAR):
+        return node, next(what for kind, what in _NOT_SCALAR.items() if isinstance(node, kind))
+    return next(((node, f"the function {name}()") for node, name, _ in refused_calls(nodes.of(exp.Func))), None)
 
 
-def free_columns(tree: exp.Expr) -> list[exp.Column]:
+def free_columns(nodes: Nodes[exp.Expr]) -> list[exp.Column]:
     """The columns that an expression reads: the parameters of its lambdas are none."""
-    bound = {name.name.lower() for part in tree.find_all(exp.Lambda) for name in part.expressions}
-    return [column for column in tree.find_all(exp.Column) if column.parts[0].name.lower() not in bound]
+    bound = {name.name.lower() for part in nodes.of(exp.Lambda) for name in part.expressions}
+    return [column for column in nodes.of(exp.Column) if column.parts[0].name.lower() not in bound]
 
 
-def scalar(text: str, dialect: str) -> exp.Expr:
-    """The tree of an expression. A statement is one too, so that it can be refused as what it is.
+def scalar(text: str, dialect: str) -> Nodes[exp.Expr]:
+    """The nodes of an expression. A statement is one too, so that it can be refused as what it is.
 
     Raises:
         SqlglotError: it does not parse.
     """
     try:
         # As an expression, so that a column may be called `comment` or `set`.
-        found = sqlglot.parse_one(text, read=dialect, into=exp.Expr)
+        found = Nodes(sqlglot.parse_one(text, read=dialect, into=exp.Expr))
     except ParseError:
         try:
-            tree = sqlglot.parse_one(text, read=dialect)
+            whole = Nodes(sqlglot.parse_one(text, read=dialect))
         except ParseError:
-            tree = None
-        if isinstance(tree, exp.Query) or (tree is not None and not_scalar(tree)):
-            return tree
+            whole = None
+        if whole and (isinstance(whole.tree, exp.Query) or not_scalar(whole)):
+            return whole
         raise
     # What is more than an expression is refused by those who ask for one, in words of their own.
-    if not isinstance(found, exp.Alias) and not not_scalar(found) and (wrong := refusal(text, expression=True)):
+    if not isinstance(found.tree, exp.Alias) and not not_scalar(found) and (wrong := refusal(text, expression=True)):
         raise MisplacedError(wrong)
     return found
 

@@ -32,6 +32,9 @@ from jinja2.visitor import NodeTransformer
 
 from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceFile, did_you_mean
 
+SETTINGS = frozenset({"config", "users"})
+"""Calls that say what a file is: rendered they are nothing."""
+
 _MARK = re.compile("\x01([de])([0-9]+):([0-9]+)\x02")
 _UNDEFINED = re.compile(r"'([^']+)' is undefined")
 
@@ -121,14 +124,26 @@ class Rendered:
         return (begins, begins + end - start) if uses == [segment] and same else None
 
 
-@lru_cache(maxsize=4096)
 def parse(file: SourceFile) -> nodes.Template:
     """Jinja's syntax tree of a template, with offsets as line numbers. It is shared: look, but do not change it.
 
     Raises:
         ConfigError: the template is not valid Jinja (US001).
     """
-    return _parsed(file)
+    return _shared(file)[0]
+
+
+def calls(file: SourceFile, function: str) -> list[nodes.Call]:
+    """The calls of a function in a template, in order.
+
+    Raises:
+        ConfigError: the template is not valid Jinja (US001).
+    """
+    return [call for call in _shared(file)[1] if isinstance(call, nodes.Call) and _calls(call, function)]
+
+
+def _calls(call: nodes.Call, *functions: str) -> bool:
+    return isinstance(call.node, nodes.Name) and call.node.name in functions
 
 
 def check_readable(file: SourceFile) -> None:
@@ -142,44 +157,90 @@ def check_readable(file: SourceFile) -> None:
         raise ConfigError(Diagnostic("US001", f"the file cannot be read: {why}", file.location(offset)))
 
 
-def _parsed(file: SourceFile) -> nodes.Template:
+@lru_cache(maxsize=4096)
+def _shared(file: SourceFile) -> tuple[nodes.Template, list[_Called]]:
+    return _parsed(file)
+
+
+def _parsed(file: SourceFile) -> tuple[nodes.Template, list[_Called]]:
+    """The tree of a template, and all that is called in it."""
     check_readable(file)
     try:
         tree = ENVIRONMENT.parse(file.text, file.path, file.path)
-        calls: list[nodes.Node] = []
-        _start(tree, calls)
+        called: list[_Called] = []
+        _start(tree, called)
     except TemplateSyntaxError as error:
         where = file.location(error.lineno)
         message = re.sub(r" at \d+$", "", error.message or "syntax error")
         raise ConfigError(Diagnostic("US001", f"template: {message}", where)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US001", "template: nested too deeply", file.location(0))) from None
-    for call in calls:
+    for call in called:
         _no_key_twice(file, getattr(call, "kwargs", ()))
-    return tree
+    return tree, called
 
 
 @lru_cache(maxsize=256)
 def _code(file: SourceFile, marks: int | None) -> CodeType:
     """A template compiled; with marks of the file's number in all that it writes."""
-    tree = parse(file) if marks is None else _Marker(marks).visit(_parsed(file))
+    tree = _without_settings(parse(file)) if marks is None else _Marker(marks).visit(_parsed(file)[0])
     return ENVIRONMENT.compile(tree, file.path, file.path)
 
 
-def _start(node: nodes.Node, calls: list[nodes.Node]) -> int:
+def _without_settings(tree: nodes.Template) -> nodes.Template:
+    """The tree without the settings that a template begins with: they write nothing, and are half of many a template.
+
+    Further down another name may hide theirs.
+    """
+    first = tree.body[0] if tree.body else None
+    if not isinstance(first, nodes.Output):
+        return tree
+    index = next((i for i, node in enumerate(first.nodes) if not isinstance(node, nodes.TemplateData)), 0)
+    if not _only_settings(first.nodes[index]):
+        return tree
+    rest = nodes.Output([*first.nodes[:index], *first.nodes[index + 1 :]], lineno=first.lineno, environment=ENVIRONMENT)
+    return nodes.Template([rest, *tree.body[1:]], lineno=tree.lineno, environment=ENVIRONMENT)
+
+
+def _only_settings(node: nodes.Node) -> bool:
+    """Whether an expression is a call of settings that are all constants."""
+    if not isinstance(node, nodes.Call) or not _calls(node, *SETTINGS):
+        return False
+    named = not node.args and node.dyn_args is None and node.dyn_kwargs is None
+    return named and all(_constant(keyword.value) for keyword in node.kwargs)
+
+
+def _constant(node: nodes.Node) -> bool:
+    """Whether nothing can happen when an expression is computed."""
+    match node:
+        case nodes.Const():
+            return True
+        case nodes.List(items=items) | nodes.Tuple(items=items):
+            return all(map(_constant, items))
+        case nodes.Dict(items=pairs):
+            return all(isinstance(pair.key, nodes.Const) and _constant(pair.value) for pair in pairs)
+    return False
+
+
+_Called = nodes.Call | nodes.Filter | nodes.Test
+
+
+def _start(node: nodes.Node, called: list[_Called]) -> int:
     """Gives every expression the offset of its first character: Jinja has that of an operator, bracket or dot.
 
     Calls, filters and tests are collected in the same walk.
     """
-    if isinstance(node, nodes.Call | nodes.Filter | nodes.Test):
-        calls.append(node)
+    if isinstance(node, _Called):
+        called.append(node)
     # An operand of a comparison has no place of its own, only what it holds.
-    places = [_start(child, calls) for child in node.iter_child_nodes()]
-    if node.lineno is not None:
-        places.append(node.lineno)
-    first = min((place for place in places if place is not None), default=0)
+    places = [] if node.lineno is None else [node.lineno]
+    for name in node.fields:
+        value = getattr(node, name)
+        for child in value if isinstance(value, list) else (value,):
+            if isinstance(child, nodes.Node):
+                places.append(_start(child, called))
     if node.lineno is None or isinstance(node, nodes.Expr):
-        node.lineno = first
+        node.lineno = min(places, default=0)
     return node.lineno
 
 

@@ -90,7 +90,7 @@ def _does(compiled: Compiled, mapped: Mapped, kinds: tuple[type[exp.Expr], ...])
         return True
     wanted = {name.lower() for name in mapped.columns}
     for query in renderings(compiled):
-        named = [e for e in query.tree.find_all(exp.Alias) if e.alias.lower() in wanted]
+        named = [e for e in query.nodes.of(exp.Alias) if e.alias.lower() in wanted]
         if any(each.find(*kinds) for each in named) or _from_query(query, wanted):
             return True
     return False
@@ -98,7 +98,7 @@ def _does(compiled: Compiled, mapped: Mapped, kinds: tuple[type[exp.Expr], ...])
 
 def _from_query(query: Query, wanted: set[str]) -> bool:
     """Whether columns come from a query that does not name them: another place may have made them."""
-    stars = any(e.is_star for select in query.tree.find_all(exp.Select) for e in select.selects)
+    stars = any(e.is_star for select in query.nodes.of(exp.Select) for e in select.selects)
     return stars and not any(e.alias_or_name.lower() in wanted for s in branches(query.tree) for e in s.selects)
 
 

@@ -172,7 +172,7 @@ def _mentioned(query: Query, index: int) -> bool:
     """Whether other parts of the query speak of a column by its alias."""
     item = query.tree.selects[index]
     inside = {id(column) for column in item.find_all(exp.Column)}
-    beside = (c for c in query.tree.find_all(exp.Column) if c.find_ancestor(exp.Select) is query.tree and not c.table)
+    beside = (c for c in query.nodes.of(exp.Column) if c.find_ancestor(exp.Select) is query.tree and not c.table)
     others = (c for c in beside if id(c) not in inside)
     return isinstance(item, exp.Alias) and any(c.name.lower() == item.alias.lower() for c in others)
 

@@ -18,6 +18,7 @@ from usersync.lint.queries import problem, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.sources import View
+from usersync.project.nodes import Nodes
 from usersync.project.recorded import RecordedColumn
 
 
@@ -43,11 +44,11 @@ def _unsaid(view: View, updated_at: str | None) -> Iterator[exp.Expr]:
     kind = next((k for name, k in view.types().items() if name.lower() == (updated_at or "").lower()), None)
     cursor = cursor_literal("2000-01-01 00:00:00", kind.name) if kind else None
     tree = bind_cursor(view.query.tree, cursor) if cursor else view.query.tree
-    bound = View(replace(view.query, tree=tree), view.connection, view.tables)
+    bound = View(replace(view.query, nodes=Nodes(tree)), view.connection, view.tables)
     server = view.connection.type
     reach = Reach(bound.columns)
     conditions = reach.walk(tree)
-    for table in tree.find_all(exp.Table):
+    for table in bound.query.nodes.of(exp.Table):
         find = _finder(bound.columns(table), server)
         for condition in conditions.get(id(table), ()) if find else ():
             asked = any(is_placeholder(column) for column in condition.find_all(exp.Column))
@@ -78,7 +79,7 @@ def cross_join(checked: Checked) -> Iterator[Diagnostic]:
     """
     for _, query in queries(checked):
         ctes = query.ctes
-        for select in query.tree.find_all(exp.Select):
+        for select in query.nodes.of(exp.Select):
             for join in select.args.get("joins") or ():
                 if _is_cross(join, ctes) and not _linked(select, join.this.alias_or_name.lower()):
                     name = join.this.alias_or_name or "a subquery"

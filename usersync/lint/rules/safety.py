@@ -135,7 +135,7 @@ def non_deterministic(checked: Checked) -> Iterator[Diagnostic]:
     for compiled in checked.compiled.values():
         yield from _in_mapping(compiled)
     for compiled, query in queries(checked):
-        for node in query.tree.find_all(*_RANDOM, *_NOW, exp.Anonymous, bfs=False):
+        for node in query.nodes.of(*_RANDOM, *_NOW, exp.Anonymous):
             what = varying(node)
             windowed = compiled.model.incremental and what == "the time of the read" and _only_filters(node)
             if what and not windowed:
@@ -159,7 +159,7 @@ def _varies(where: Location, message: str) -> Diagnostic:
 
 def _in_mapping(compiled: Compiled) -> Iterator[Diagnostic]:
     for mapped in compiled.mapped if compiled.model.mapping else ():
-        for node in mapped.tree.walk():
+        for node in mapped.nodes.all:
             if what := varying(node):
                 start, length = first_offset(node) or (0, 1)
                 where = compiled.model.location(mapped.key, start, length)
@@ -173,12 +173,12 @@ def _only_filters(node: exp.Expr) -> bool:
 
 def _some_rows(query: Query) -> Iterator[Diagnostic]:
     """LIMIT without ORDER BY, and samples."""
-    for limit in query.tree.find_all(exp.Limit, exp.Fetch):
+    for limit in query.nodes.of(exp.Limit, exp.Fetch):
         owner = limit.parent
         if owner is not None and not owner.args.get("order") and limit.find_ancestor(exp.Exists) is None:
             message = "LIMIT without ORDER BY reads other rows each time"
             yield problem(query, limit, "US503", message, "say which rows: order by …", level=Level.WARNING)
-    for sample in query.tree.find_all(exp.TableSample):
+    for sample in query.nodes.of(exp.TableSample):
         message = "a sample has other rows each time"
         yield problem(query, sample, "US503", message, "filter by a value instead", level=Level.WARNING)
 
