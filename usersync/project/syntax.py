@@ -112,10 +112,10 @@ def first_offset(node: exp.Expr) -> tuple[int, int] | None:
     return (start, end - start + 1) if spans else None
 
 
-def parse_error(rendered: Rendered, error: SqlglotError) -> Diagnostic:
+def parse_error(rendered: Rendered, error: SqlglotError, hint: str | None = None) -> Diagnostic:
     """sqlglot's error as a diagnostic at its place in the template (US002)."""
     message, offset, length = broken(rendered.sql, error)
-    return Diagnostic("US002", message, rendered.location(offset, length))
+    return Diagnostic("US002", message, rendered.location(offset, length), hint)
 
 
 def broken(sql: str, error: SqlglotError) -> tuple[str, int, int]:
@@ -138,6 +138,8 @@ def _reason(description: str, near: str) -> str:
     if "missing for" in description:
         return f"incomplete SQL near {near!r}" if near else "incomplete SQL"
     description = description.replace("Invalid expression / Unexpected token", "").strip()
+    # Its own name of a token is no help.
+    description = re.sub(r" but got <Token .*", f" instead of {near!r}" if near else "", description, flags=re.DOTALL)
     return description or (f"unexpected {near!r}" if near else "the query ends too early")
 
 
