@@ -143,7 +143,8 @@ class _Walk:
         self.angles = any(kind in {T.ARRAY, T.STRUCT, T.MAP} for kind in self.kinds) and T.LT in self.kinds
         self.opened: list[tuple[Token | None, list[Token]]] = [(None, [])]
         self.tables = False
-        self.strict = dialect in STRICT
+        # Of DDL no more is known than what is wrong everywhere.
+        self.strict = dialect in STRICT and self.kinds[0] in _QUERIES | {T.ALIAS, T.FROM}
         # Those of PostgreSQL and MySQL are in use in fewer places.
         self.reserving = dialect in {"postgres", "mysql"}
         self.names = {T.DOT, T.ALIAS} if dialect == "postgres" else {T.DOT}

@@ -139,7 +139,9 @@ def _reason(description: str, near: str) -> str:
         return f"incomplete SQL near {near!r}" if near else "incomplete SQL"
     description = description.replace("Invalid expression / Unexpected token", "").strip()
     # Its own name of a token is no help.
-    description = re.sub(r" but got <Token .*", f" instead of {near!r}" if near else "", description, flags=re.DOTALL)
+    expected, got, _ = description.partition(" but got <Token ")
+    if got:
+        return f"{expected} instead of {near!r}" if near else expected
     return description or (f"unexpected {near!r}" if near else "the query ends too early")
 
 

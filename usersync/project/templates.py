@@ -27,10 +27,10 @@ from jinja2 import (
     nodes,
 )
 from jinja2.lexer import Lexer
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceFile, did_you_mean
+from usersync.project.bounds import BoundedEnvironment, BoundError
 
 _MARK = re.compile("\x01([de])([0-9]+):([0-9]+)\x02")
 _UNDEFINED = re.compile(r"'([^']+)' is undefined")
@@ -55,7 +55,7 @@ class _OffsetLexer(Lexer):
             raise
 
 
-class _Environment(ImmutableSandboxedEnvironment):
+class _Environment(BoundedEnvironment):
     def __init__(self) -> None:
         # Jinja's optimizer would change trees that are read again.
         super().__init__(undefined=StrictUndefined, loader=DictLoader({}), keep_trailing_newline=True, optimized=False)
@@ -332,9 +332,12 @@ def render(file: SourceFile, library: Library, context: Mapping[str, Any]) -> Re
 
 def _guarded(file: SourceFile, renderer: _Renderer) -> str:
     try:
-        return renderer.template(file).render(renderer.context)
+        with ENVIRONMENT.rendering():
+            return renderer.template(file).render(renderer.context)
     except ConfigError:
         raise
+    except BoundError as error:
+        raise ConfigError(Diagnostic("US001", f"template: {error}", _place(error, file))) from None
     except TemplateProblem as problem:
         where = _place(problem, file)
         raise ConfigError(Diagnostic(problem.code, problem.message, where, problem.hint)) from None
