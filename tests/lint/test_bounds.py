@@ -21,6 +21,7 @@ LONG = {
     + ", ".join(f"c{i} as (select a.id from c{i - 1} as a join t as b on a.id = b.id)" for i in range(1, 200))
     + " select id from c199",
     "a text": f"select id, '{'x' * 1_000_000}' as y from t",
+    "comments": "select id from t\n" + "-- noqa\n" * 5000,
     "a comment": f"select id from t -- {'x ' * 200_000}",
     "blanks": "select id" + "\t\r\n" * 20_000 + "from t",
 }

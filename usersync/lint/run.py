@@ -92,15 +92,16 @@ def _idle(
 ) -> list[Diagnostic]:
     """Comments that silence nothing (US901)."""
     unread = _unread(checked) if noted else set()
-    return [
-        finding
-        for path, comments_ in noted.items()
-        if path not in unread
-        for noqa in comments_
-        if (finding := unused(noqa, used.get(noqa, set()), _ran(settings, path)))
+    found: list[Diagnostic] = []
+    for path in noted.keys() - unread:
+        ran = _ran(settings, path)
         # Only by its code: a bare comment would silence what is said of itself.
-        and not any(UNUSED in other.own and other.silences(finding) for other in comments_)
-    ]
+        others = [other for other in noted[path] if UNUSED in other.own]
+        for noqa in noted[path]:
+            finding = unused(noqa, used.get(noqa, set()), ran)
+            if finding and not any(other.silences(finding) for other in others):
+                found.append(finding)
+    return found
 
 
 def _ran(settings: LintSettings, path: str) -> set[str]:

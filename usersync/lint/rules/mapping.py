@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -148,8 +148,9 @@ def unused_column(checked: Checked) -> Iterator[Diagnostic]:
             spoken = _spoken(query.tree) if unused else {}
             gone = {i for i in unused if not _mentioned(query.tree.selects[i], i, spoken)}
             spans = query.item_spans() if gone else []
+            trailing = next(i for i in range(len(query.columns), -1, -1) if i - 1 not in gone)
             for index in sorted(gone):
-                yield _unused(query.columns[index], _without(query, spans, gone, index))
+                yield _unused(query.columns[index], _without(query, spans, trailing, index))
 
 
 def _complete(compiled: Compiled) -> bool:
@@ -186,11 +187,10 @@ def _mentioned(item: exp.Expr, index: int, spoken: Mapping[str, set[int | None]]
     return isinstance(item, exp.Alias) and bool(spoken.get(item.alias.lower(), set()) - {index})
 
 
-def _without(query: Query, spans: Sequence[tuple[int, int]], gone: Set[int], index: int) -> tuple[Edit, ...]:
-    """The edit that takes a column out of the SELECT, its comma too."""
+def _without(query: Query, spans: Sequence[tuple[int, int]], trailing: int, index: int) -> tuple[Edit, ...]:
+    """The edit that takes a column out of the SELECT, its comma too; from `trailing` on all go."""
     if not spans:
         return ()
-    trailing = next(i for i in range(len(spans), -1, -1) if i - 1 not in gone)
     if index < trailing:
         return edit(query, spans[index][0], spans[index + 1][0], "")
     # Behind the last one that stays, each goes with the comma before it.
