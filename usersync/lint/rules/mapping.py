@@ -145,7 +145,8 @@ def unused_column(checked: Checked) -> Iterator[Diagnostic]:
         used = {name.lower() for name in compiled.used_columns}
         unused = [i for i, c in enumerate(query.columns) if c.name.lower() not in used]
         if _removable(query) and len(unused) < len(query.columns):
-            spoken = _spoken(query.tree) if unused else {}
+            named = any(isinstance(query.tree.selects[i], exp.Alias) for i in unused)
+            spoken = _spoken(query.tree) if named else {}
             gone = {i for i in unused if not _mentioned(query.tree.selects[i], i, spoken)}
             spans = query.item_spans() if gone else []
             trailing = next(i for i in range(len(query.columns), -1, -1) if i - 1 not in gone)
