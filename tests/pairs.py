@@ -62,3 +62,9 @@ def parsed(sql: str, dialect: str = "duckdb") -> Query:
     project = load_project(Settings(FIXTURES / "none"), overlay=files)
     assert not project.problems
     return parse_query(render_model(project, project.models["m"], incremental=True), dialect)[0]
+
+
+def corpus(dialect: str) -> list[str]:
+    """What analysts write in a dialect."""
+    text = (FIXTURES / f"dialects/{dialect}.sql").read_text(encoding="utf-8")
+    return [query for query in re.split(r";[ ]*\n", text) if query.strip()]

@@ -14,14 +14,14 @@ from typing import cast
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect, Dialects
-from sqlglot.errors import SqlglotError, TokenError
+from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.calls import refused_calls
 from usersync.project.duckdb_parser import EMPTY_NAME, refusal
-from usersync.project.grammar import MisplacedError, check, check_nul
+from usersync.project.grammar import MisplacedError, check, check_nul, check_words
 from usersync.project.model import NAME
 from usersync.project.nodes import Nodes
 from usersync.project.stumbles import check_written, understood
@@ -141,7 +141,7 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         for statement in statements:
             check_written(statement, sql, dialect)
     except SqlglotError as error:
-        raise ConfigError(parse_error(rendered, error)) from None
+        raise ConfigError(parse_error(rendered, error, _way_out(error, sql, tokens, dialect.lower()))) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
     nodes = _one_query(rendered, statements, tokens)
@@ -151,6 +151,25 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
     if wrong and not (problems and wrong.message == EMPTY_NAME):
         raise ConfigError(parse_error(rendered, MisplacedError(wrong)))
     return Query(rendered, nodes, columns, dialect, sql), problems
+
+
+_QUERIES = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.L_PAREN})
+
+
+def _way_out(error: SqlglotError, sql: str, tokens: Sequence[Token], dialect: str) -> str | None:
+    """What to do where the database may well read what sqlglot does not; None where the SQL is wrong for sure."""
+    if not isinstance(error, ParseError) or not tokens or tokens[0].token_type not in _QUERIES:
+        return None
+    if dialect == DIALECT:
+        return None if refusal(sql) else f"DuckDB reads this, but usersync cannot: {_ANOTHER_WAY}"
+    try:
+        check_words(sql, tokens, dialect)
+    except MisplacedError:
+        return None
+    return f"where {dialect} itself reads this, usersync cannot: {_ANOTHER_WAY}"
+
+
+_ANOTHER_WAY = "say it in another way, or select from a view of the database that says it"
 
 
 def _dialect(name: str, where: Location | None) -> Dialect:

@@ -40,12 +40,13 @@ def problem(
 
 def branches(tree: exp.Expr) -> Iterator[exp.Select]:
     """The SELECTs whose rows are those of a query: one, or those of a set operation."""
-    tree = tree.unnest()
-    if isinstance(tree, exp.Select):
-        yield tree
-    elif isinstance(tree, exp.SetOperation):
-        yield from branches(tree.this)
-        yield from branches(tree.expression)
+    rest = [tree]
+    while rest:
+        tree = rest.pop().unnest()
+        if isinstance(tree, exp.Select):
+            yield tree
+        elif isinstance(tree, exp.SetOperation):
+            rest += [tree.expression, tree.this]
 
 
 def offsets(node: exp.Expr) -> tuple[int, int] | None:

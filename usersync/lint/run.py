@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from sqlglot import exp
+
 from usersync.compile.pipeline import Compiled, compile_pipeline
 from usersync.diagnostics import Diagnostic
 from usersync.lint.noqa import UNUSED, Noqa, comments, silenced, unused
-from usersync.lint.rule import Checked
+from usersync.lint.rule import Checked, Rule
 from usersync.lint.rules import RULES
 from usersync.lint.settings import LintSettings
-from usersync.project.model import Project
+from usersync.project.model import Pipeline, Project
 
 _ALL = LintSettings()
 
@@ -25,12 +27,33 @@ def lint(project: Project, files: Iterable[str] | None = None, settings: LintSet
         settings: Which rules run, and their levels.
     """
     checked = check(project)
-    findings = {finding for rule in RULES.values() for finding in rule.check(checked)}
+    findings = {finding for rule in RULES.values() for finding in _found(rule, checked)}
     findings |= {problem for code, found in checked.found.items() if code not in RULES for problem in found}
     noted = _noted(project)
     silence = silenced(settings.applied(findings), noted)
     idle = settings.applied(_idle(checked, noted, silence.used, settings))
     return reported(sorted([*silence.kept, *idle], key=lambda f: f.sort_key), files)
+
+
+def _found(rule: Rule, checked: Checked) -> Iterable[Diagnostic]:
+    """What a rule finds; where it cannot follow a query, that it is nested too deeply."""
+    try:
+        return list(rule.check(checked))
+    except RecursionError:
+        deepest = max(checked.compiled.values(), key=lambda compiled: _depth(compiled.full.tree))
+        return [_too_deep(deepest.model)]
+
+
+def _too_deep(model: Pipeline) -> Diagnostic:
+    return Diagnostic("US002", "SQL: nested too deeply", model.location(""))
+
+
+def _depth(tree: exp.Expr) -> int:
+    """How many nodes stand one in another."""
+    level, depth = [tree], 0
+    while level:
+        level, depth = [child for node in level for child in node.iter_expressions()], depth + 1
+    return depth
 
 
 def reported(findings: Iterable[Diagnostic], files: Iterable[str] | None) -> list[Diagnostic]:
@@ -44,7 +67,10 @@ def check(project: Project) -> Checked:
     problems = list(project.problems)
     compiled: dict[str, Compiled] = {}
     for stem, model in project.pipelines.items():
-        found, wrong = compile_pipeline(project, model)
+        try:
+            found, wrong = compile_pipeline(project, model)
+        except RecursionError:
+            found, wrong = None, [_too_deep(model)]
         problems += wrong
         if found is not None:
             compiled[stem] = found
@@ -66,15 +92,16 @@ def _idle(
 ) -> list[Diagnostic]:
     """Comments that silence nothing (US901)."""
     unread = _unread(checked) if noted else set()
-    return [
-        finding
-        for path, comments_ in noted.items()
-        if path not in unread
-        for noqa in comments_
-        if (finding := unused(noqa, used.get(noqa, set()), _ran(settings, path)))
+    found: list[Diagnostic] = []
+    for path in noted.keys() - unread:
+        ran = _ran(settings, path)
         # Only by its code: a bare comment would silence what is said of itself.
-        and not any(UNUSED in other.own and other.silences(finding) for other in comments_)
-    ]
+        others = [other for other in noted[path] if UNUSED in other.own]
+        for noqa in noted[path]:
+            finding = unused(noqa, used.get(noqa, set()), ran)
+            if finding and not any(other.silences(finding) for other in others):
+                found.append(finding)
+    return found
 
 
 def _ran(settings: LintSettings, path: str) -> set[str]:

@@ -101,10 +101,10 @@ def first_offset(node: exp.Expr) -> tuple[int, int] | None:
     return (start, end - start + 1) if spans else None
 
 
-def parse_error(rendered: Rendered, error: SqlglotError) -> Diagnostic:
+def parse_error(rendered: Rendered, error: SqlglotError, hint: str | None = None) -> Diagnostic:
     """sqlglot's error as a diagnostic at its place in the template (US002)."""
     message, offset, length = broken(rendered.sql, error)
-    return Diagnostic("US002", message, rendered.location(offset, length))
+    return Diagnostic("US002", message, rendered.location(offset, length), hint)
 
 
 def broken(sql: str, error: SqlglotError) -> tuple[str, int, int]:
@@ -127,6 +127,10 @@ def _reason(description: str, near: str) -> str:
     if "missing for" in description:
         return f"incomplete SQL near {near!r}" if near else "incomplete SQL"
     description = description.replace("Invalid expression / Unexpected token", "").strip()
+    # Its own name of a token is no help.
+    expected, got, _ = description.partition(" but got <Token ")
+    if got:
+        return f"{expected} instead of {near!r}" if near else expected
     return description or (f"unexpected {near!r}" if near else "the query ends too early")
 
 

@@ -27,10 +27,10 @@ from jinja2 import (
     nodes,
 )
 from jinja2.lexer import Lexer
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceFile, did_you_mean
+from usersync.project.bounds import BoundedEnvironment, BoundError
 
 SETTINGS = frozenset({"config", "users"})
 """Calls that say what a file is: rendered they are nothing."""
@@ -58,7 +58,7 @@ class _OffsetLexer(Lexer):
             raise
 
 
-class _Environment(ImmutableSandboxedEnvironment):
+class _Environment(BoundedEnvironment):
     def __init__(self) -> None:
         # Jinja's optimizer would change trees that are read again.
         super().__init__(undefined=StrictUndefined, loader=DictLoader({}), keep_trailing_newline=True, optimized=False)
@@ -393,9 +393,12 @@ def render(file: SourceFile, library: Library, context: Mapping[str, Any]) -> Re
 
 def _guarded(file: SourceFile, renderer: _Renderer) -> str:
     try:
-        return renderer.template(file).render(renderer.context)
+        with ENVIRONMENT.rendering():
+            return renderer.template(file).render(renderer.context)
     except ConfigError:
         raise
+    except BoundError as error:
+        raise ConfigError(Diagnostic("US001", f"template: {error}", _place(error, file))) from None
     except TemplateProblem as problem:
         where = _place(problem, file)
         raise ConfigError(Diagnostic(problem.code, problem.message, where, problem.hint)) from None

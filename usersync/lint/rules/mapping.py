@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -144,9 +145,13 @@ def unused_column(checked: Checked) -> Iterator[Diagnostic]:
         used = {name.lower() for name in compiled.used_columns}
         unused = [i for i, c in enumerate(query.columns) if c.name.lower() not in used]
         if _removable(query) and len(unused) < len(query.columns):
-            unused = [i for i in unused if not _mentioned(query, i)]
-            for index in unused:
-                yield _unused(query.columns[index], _without(query, unused, index))
+            named = any(isinstance(query.tree.selects[i], exp.Alias) for i in unused)
+            spoken = _spoken(query) if named else {}
+            gone = {i for i in unused if not _mentioned(query.tree.selects[i], i, spoken)}
+            spans = query.item_spans() if gone else []
+            trailing = next(i for i in range(len(query.columns), -1, -1) if i - 1 not in gone)
+            for index in sorted(gone):
+                yield _unused(query.columns[index], _without(query, spans, trailing, index))
 
 
 def _complete(compiled: Compiled) -> bool:
@@ -168,21 +173,25 @@ def _removable(query: Query) -> bool:
     return not numbered and not any(part.args.get("all") for part in parts)
 
 
-def _mentioned(query: Query, index: int) -> bool:
+def _spoken(query: Query) -> Mapping[str, set[int | None]]:
+    """The names of columns that the outermost SELECT speaks of without a table, each with the items that do."""
+    items = {id(column): index for index, item in enumerate(query.tree.selects) for column in item.find_all(exp.Column)}
+    spoken: dict[str, set[int | None]] = defaultdict(set)
+    for column in query.nodes.of(exp.Column):
+        if not column.table and column.find_ancestor(exp.Select) is query.tree:
+            spoken[column.name.lower()].add(items.get(id(column)))
+    return spoken
+
+
+def _mentioned(item: exp.Expr, index: int, spoken: Mapping[str, set[int | None]]) -> bool:
     """Whether other parts of the query speak of a column by its alias."""
-    item = query.tree.selects[index]
-    inside = {id(column) for column in item.find_all(exp.Column)}
-    beside = (c for c in query.nodes.of(exp.Column) if c.find_ancestor(exp.Select) is query.tree and not c.table)
-    others = (c for c in beside if id(c) not in inside)
-    return isinstance(item, exp.Alias) and any(c.name.lower() == item.alias.lower() for c in others)
+    return isinstance(item, exp.Alias) and bool(spoken.get(item.alias.lower(), set()) - {index})
 
 
-def _without(query: Query, unused: Sequence[int], index: int) -> tuple[Edit, ...]:
-    """The edit that takes a column out of the SELECT, its comma too."""
-    spans = query.item_spans()
+def _without(query: Query, spans: Sequence[tuple[int, int]], trailing: int, index: int) -> tuple[Edit, ...]:
+    """The edit that takes a column out of the SELECT, its comma too; from `trailing` on all go."""
     if not spans:
         return ()
-    trailing = next(i for i in range(len(spans), -1, -1) if i - 1 not in unused)
     if index < trailing:
         return edit(query, spans[index][0], spans[index + 1][0], "")
     # Behind the last one that stays, each goes with the comma before it.

@@ -1,0 +1,246 @@
+"""What sqlglot's trees show of words that it read as something else: names that are none, and halves of clauses.
+
+As in `usersync/project/grammar.py`, only what the servers themselves refuse: tests ask them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from usersync.project.duckdb_parser import Misplaced
+
+T = TokenType
+
+STRICT = frozenset({"postgres", "mysql", "sqlite"})
+"""Dialects whose lists end without a comma, and of which reserved words are known."""
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+_RESERVED = {
+    # No names of columns and tables, but behind AS and a dot.
+    "postgres": words(
+        """ALL ANALYSE ANALYZE AND ANY ARRAY AS ASC ASYMMETRIC BOTH CASE CAST CHECK COLLATE COLUMN CONSTRAINT CREATE
+        CROSS DEFERRABLE DESC DISTINCT DO ELSE END EXCEPT FETCH FOR FOREIGN FREEZE FROM FULL GRANT GROUP HAVING ILIKE IN
+        INITIALLY INNER INTERSECT INTO IS ISNULL JOIN LATERAL LEADING LEFT LIKE LIMIT NATURAL NOT NOTNULL OFFSET ON ONLY
+        OR ORDER OUTER OVERLAPS PLACING PRIMARY REFERENCES RETURNING RIGHT SELECT SIMILAR SOME SYMMETRIC TABLE
+        TABLESAMPLE THEN TO TRAILING UNION UNIQUE USING VARIADIC VERBOSE WHEN WHERE WINDOW WITH"""
+    ),
+    # MariaDB's and MySQL's; names right behind a dot.
+    "mysql": words(
+        """ADD ALTER ANALYZE AND AS ASC BETWEEN BOTH BY CASCADE CASE CHECK COLLATE COLUMN CONSTRAINT CREATE CROSS
+        DELETE DESC DESCRIBE DISTINCT DISTINCTROW DIV DROP ELSE ENCLOSED EXCEPT EXISTS EXPLAIN FETCH FOR FORCE FOREIGN
+        FROM GRANT GROUP HAVING HIGH_PRIORITY IGNORE IN INDEX INNER INTO IS JOIN KEY KEYS LEADING LEFT LIKE LIMIT LOCK
+        MATCH NATURAL NOT ON OR ORDER OUTER OVER PARTITION PRIMARY RANGE REFERENCES REGEXP RIGHT RLIKE ROWS SELECT SET
+        STRAIGHT_JOIN TABLE THEN TO TRAILING UNION UNIQUE UPDATE USE USING WHEN WHERE WITH XOR"""
+    ),
+    # Names nowhere.
+    "sqlite": words(
+        """ADD ALL ALTER AND AS BETWEEN CASE CHECK COLLATE CONSTRAINT CREATE DEFERRABLE DELETE DISTINCT DROP ELSE ESCAPE
+        EXCEPT EXISTS FOREIGN FROM GROUP HAVING IN INDEX INSERT INTERSECT INTO IS ISNULL JOIN LIMIT NOT NOTNULL ON OR
+        ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO UNION UNIQUE UPDATE USING VALUES WHEN WHERE"""
+    ),
+}
+_NO_BARE_LABELS = words(
+    """ARRAY AS CHAR CHARACTER CREATE DAY EXCEPT FETCH FILTER FOR FROM GRANT GROUP HAVING HOUR INTERSECT INTO LIMIT
+    MINUTE MONTH OFFSET ON ORDER OVER OVERLAPS PRECISION RETURNING SECOND TO UNION VARYING WHERE WINDOW WITH WITHIN
+    WITHOUT YEAR"""
+)
+"""What PostgreSQL takes for the name of what is selected behind AS only; other words need none."""
+_UNITS = words(
+    """MICROSECOND SECOND MINUTE HOUR DAY WEEK MONTH QUARTER YEAR SECOND_MICROSECOND MINUTE_MICROSECOND MINUTE_SECOND
+    HOUR_MICROSECOND HOUR_SECOND HOUR_MINUTE DAY_MICROSECOND DAY_SECOND DAY_MINUTE DAY_HOUR YEAR_MONTH"""
+)
+"""Units of MySQL's intervals."""
+_NAMELESS = (exp.Paren, exp.Tuple, exp.Binary, exp.Unary, exp.Func, exp.Array, exp.Order, exp.Where, exp.Interval)
+"""What holds values that have no names of their own."""
+_NAMING = words("XMLELEMENT XMLATTRIBUTES XMLFOREST")
+"""Functions whose arguments have names."""
+
+
+def misread(tree: exp.Expr, tokens: Sequence[Token], dialect: str) -> Misplaced | None:
+    """The first part of a tree that its database would not have read.
+
+    Args:
+        tree: One statement.
+        tokens: What it was parsed from.
+        dialect: sqlglot's name of its dialect, not DuckDB.
+    """
+    return next(_Reading(tokens, dialect).wrong(tree), None)
+
+
+class _Reading:
+    """One walk over a tree, with the tokens that it was read from."""
+
+    def __init__(self, tokens: Sequence[Token], dialect: str) -> None:
+        self.tokens, self.dialect = tokens, dialect
+        self.places = {token.start: index for index, token in enumerate(tokens)}
+        self.rules = {**_ANYWHERE, **(_STRICTLY if dialect in STRICT else {}), **_OWN.get(dialect, {})}
+
+    def wrong(self, tree: exp.Expr) -> Iterator[Misplaced]:
+        """All that is wrong; what comes behind the first may be its doing."""
+        seen: Counter[type[exp.Expr]] = Counter()
+        frames = 0
+        for node in tree.walk():
+            kind = type(node)
+            seen[kind] += 1
+            if (rule := self.rules.get(kind)) and (found := rule(self, node)):
+                yield found
+            frames += kind is exp.WindowSpec and bool(node.args.get("end"))
+        if self.dialect in STRICT and (ranges := seen[exp.Between] + frames):
+            yield from self.half_ranges(ranges, seen[exp.And])
+
+    def half_ranges(self, ranges: int, conjunctions: int) -> Iterator[Misplaced]:
+        """BETWEENs without AND, and the other way round: sqlglot reads both."""
+        kinds = Counter(token.token_type for token in self.tokens)
+        if kinds[T.AND] + kinds[T.DAMP] < conjunctions + ranges:
+            yield self.word("BETWEEN", "a BETWEEN has no AND")
+        if kinds[T.BETWEEN] < ranges:
+            yield self.word("AND", "a BETWEEN is missing before it")
+
+    def index(self, name: exp.Expr | None) -> int | None:
+        """Which token a name is."""
+        return self.places.get(name.meta.get("start", -1)) if name is not None else None
+
+    def word(self, word: str, message: str) -> Misplaced:
+        """What is wrong with a word whose node has no place."""
+        token = next((each for each in self.tokens if each.text.upper() == word.upper()), self.tokens[0])
+        return _at_token(token, message)
+
+    def alias(self, alias: exp.Expr) -> Misplaced | None:
+        """A name in the middle of an expression: `cast` is misspelt, or a bracket is missing."""
+        parent, name = alias.parent, alias.args.get("alias")
+        if not isinstance(parent, _NAMELESS) or isinstance(parent, exp.Struct | exp.Unnest):
+            return None
+        call = parent.name if isinstance(parent, exp.Anonymous) else parent.key
+        if call.upper() in _NAMING or self.dialect == "clickhouse" or alias.find_ancestor(exp.Pivot):
+            return None
+        at = name if isinstance(name, exp.Identifier) else alias
+        return _at(at, "a name is given in the middle of an expression")
+
+    def window(self, window: exp.Expr) -> Misplaced | None:
+        """A window that is named and not defined in its SELECT."""
+        name, select = window.args.get("alias"), window.find_ancestor(exp.Select)
+        if not isinstance(name, exp.Identifier) or select is None:
+            return None
+        known = {each.name.lower() for each in select.args.get("windows") or ()}
+        return None if name.name.lower() in known else _at(name, f"there is no window {name.name!r}")
+
+    def identifier(self, name: exp.Expr) -> Misplaced | None:
+        """A word that the dialect does not take for a name where it stands."""
+        word = name.name.upper()
+        label = self.dialect == "postgres" and isinstance(name.parent, exp.Alias)
+        index = self.index(name)
+        if word not in (_NO_BARE_LABELS if label else _RESERVED[self.dialect]) or name.args.get("quoted"):
+            return None
+        if index is None or self.tokens[index].text.upper() != word:
+            return None
+        before = self.tokens[index - 1] if index else None
+        if before is not None and before.token_type is T.DOT:
+            apart = before.end + 1 < self.tokens[index].start
+            named = self.dialect == "postgres" or (self.dialect == "mysql" and not apart)
+        else:
+            named = label and before is not None and before.token_type is T.ALIAS
+        return None if named else _at(name, f"unexpected {name.name!r}: a word of SQL, no name without quotes")
+
+    def frame(self, spec: exp.Expr) -> Misplaced | None:
+        """A frame that says `3` or `unbounded`, and not in which direction."""
+        ends = ((spec.args.get(name), spec.args.get(f"{name}_side")) for name in ("start", "end"))
+        half = any(end and end != "CURRENT ROW" and not side for end, side in ends)
+        return self.word(str(spec.args.get("kind")), "this frame lacks a PRECEDING or FOLLOWING") if half else None
+
+    def cte(self, cte: exp.Expr) -> Misplaced | None:
+        """A query of WITH whose name stands before it without AS."""
+        alias = cte.args.get("alias")
+        index = self.index(alias.this) if isinstance(alias, exp.TableAlias) else None
+        if index is None:
+            return None
+        following = index + 1
+        if self.tokens[following].token_type is T.L_PAREN:
+            while self.tokens[following].token_type is not T.R_PAREN:
+                following += 1
+            following += 1
+        token = self.tokens[following]
+        return None if token.token_type is T.ALIAS else _at_token(token, f"unexpected {token.text!r}: AS is missing")
+
+    def renamed(self, alias: exp.Expr) -> Misplaced | None:
+        """Other names for columns in FROM, where there are none: SQLite has none, MySQL those of queries only."""
+        of, columns = alias.parent, alias.args.get("columns") or ()
+        plain = isinstance(of, exp.Table) and isinstance(of.this, exp.Identifier)
+        typed = [column.this for column in columns if isinstance(column, exp.ColumnDef)]
+        if (
+            columns
+            and self.dialect != "postgres"
+            and (plain or (self.dialect == "sqlite" and isinstance(of, exp.Table | exp.Subquery)))
+        ):
+            return _at(columns[0], "columns of a table are not given other names")
+        # Only those of functions have types.
+        if typed and (plain or isinstance(of, exp.CTE | exp.Subquery)):
+            return _at(typed[0], f"a comma is missing behind {typed[0].name!r}")
+        return None
+
+    def fetch(self, fetch: exp.Expr) -> Misplaced | None:
+        """A FETCH of which ROWS ONLY, or ROWS WITH TIES, is not all there."""
+        said = {token.text.upper() for token in self.tokens}
+        if said & {"ONLY", "TIES"} and said & {"ROW", "ROWS"} and fetch.args.get("direction"):
+            return None
+        return self.word("FETCH", "FETCH is not complete: fetch first 10 rows only")
+
+    def subscript(self, bracket: exp.Expr) -> Misplaced | None:
+        """More than one number in brackets, as of an array whose ARRAY is misspelt."""
+        several = len(bracket.expressions) > 1
+        return _at(bracket, "a part of an array has one number, or two with a colon") if several else None
+
+    def rows(self, rows: exp.Expr) -> Misplaced | None:
+        """A query in FROM without a name."""
+        query = isinstance(rows.this, exp.Select | exp.SetOperation) and isinstance(rows.parent, exp.From | exp.Join)
+        return _at(rows, "a query in FROM needs a name") if query and not rows.alias else None
+
+    def count(self, count: exp.Expr) -> Misplaced | None:
+        """A count of nothing, or of several values."""
+        odd = count.args.get("this") is None or count.expressions
+        return _at(count, "count() is of one value, of distinct ones or of a star") if odd else None
+
+    def unit(self, interval: exp.Expr) -> Misplaced | None:
+        """An interval in a unit that there is not."""
+        unit = interval.args.get("unit")
+        if not isinstance(unit, exp.Var) or unit.name.upper().removeprefix("SQL_TSI_") in _UNITS:
+            return None
+        return self.word(unit.name, f"there is no unit {unit.name.lower()!r}")
+
+
+_Rules = Mapping[type[exp.Expr], Callable[[_Reading, exp.Expr], Misplaced | None]]
+_ANYWHERE: _Rules = {exp.Alias: _Reading.alias, exp.Window: _Reading.window}
+_STRICTLY: _Rules = {
+    exp.Identifier: _Reading.identifier,
+    exp.WindowSpec: _Reading.frame,
+    exp.CTE: _Reading.cte,
+    exp.TableAlias: _Reading.renamed,
+    exp.Fetch: _Reading.fetch,
+}
+_OWN: Mapping[str, _Rules] = {
+    "postgres": {exp.Bracket: _Reading.subscript},
+    "mysql": {
+        exp.Subquery: _Reading.rows,
+        exp.Count: _Reading.count,
+        **dict.fromkeys((exp.Interval, exp.DateAdd, exp.DateSub), _Reading.unit),
+    },
+}
+"""What is looked at of which nodes: of all dialects, of strict ones, of one."""
+
+
+def _at(node: exp.Expr, message: str) -> Misplaced:
+    spans = [(part.meta["start"], part.meta["end"]) for part in node.walk() if "start" in part.meta]
+    start, end = min(spans, default=(0, 0))
+    return Misplaced(start, end - start + 1, message)
+
+
+def _at_token(token: Token, message: str) -> Misplaced:
+    return Misplaced(token.start, token.end - token.start + 1, message)
