@@ -1,11 +1,13 @@
 """The columns that a query returns: their names, and where those are wrong."""
 
+from itertools import product
+
 import pytest
 
 from tests.marks import marked, summary
 from tests.support import Workspace
 from usersync.compile.query import parse_query
-from usersync.diagnostics import Diagnostic
+from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.load import Settings, load_project
 from usersync.project.render import render_model
 
@@ -119,3 +121,16 @@ def test_the_cursor_is_found_where_it_is_no_text(workspace: Workspace, dialect: 
     query, _ = parse_query(render_model(project, project.models["m"], incremental=True), dialect)
     assert query.text.strip() == f"select id from t where {text}"
     assert len(query.placeholders) == text.count("__cursor")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        *product(["duckdb", "postgres", "mysql", "sqlite", "bigquery"], ["'a", '"a', "'a$", "/* a", "'${updated_at}"]),
+        *product(["duckdb", "postgres"], ["$$a", "$tag$a"]),
+    ],
+)
+def test_text_that_never_ends_is_an_error_of_the_query(workspace: Workspace, dialect: str, text: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        columns(workspace, f"select id, {text} from t", dialect)
+    assert [diagnostic.code for diagnostic in refused.value.diagnostics] == ["US002"]

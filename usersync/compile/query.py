@@ -130,10 +130,11 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
             dialect (US108).
     """
     reader = _dialect(dialect, dialect_at)
+    sql, tokens = rendered.sql, list[Token]()
     try:
         sql, tokens = _with_placeholders(rendered, reader)
         with understood():
-            parsed = reader.parser().parse(list(tokens), sql)
+            parsed = reader.parser().parse(tokens, sql)
         statements = [Nodes(s) for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
         check_nul(sql, tokens)
         if dialect.lower() != DIALECT:
@@ -180,7 +181,7 @@ def _dialect(name: str, where: Location | None) -> Dialect:
         raise ConfigError(Diagnostic("US108", f"there is no SQL dialect {name!r}", where, hint)) from None
 
 
-def _with_placeholders(rendered: Rendered, reader: Dialect) -> tuple[str, Sequence[Token]]:
+def _with_placeholders(rendered: Rendered, reader: Dialect) -> tuple[str, list[Token]]:
     """The SQL with each placeholder outside strings and comments as an identifier of the same length, and its tokens.
 
     Raises:
@@ -208,7 +209,7 @@ def _replaced(sql: str, spans: Iterable[tuple[int, int]]) -> str:
     return "".join([*parts, sql[end:]])
 
 
-def _tokens(rendered: Rendered, dialect: Dialect) -> Sequence[Token]:
+def _tokens(rendered: Rendered, dialect: Dialect) -> list[Token]:
     try:
         return dialect.tokenize(rendered.sql)
     except SqlglotError as error:
