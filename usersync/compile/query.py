@@ -23,9 +23,9 @@ from usersync.project.calls import refused_calls
 from usersync.project.duckdb_parser import EMPTY_NAME, refusal
 from usersync.project.grammar import MisplacedError, check, check_nul, check_words
 from usersync.project.model import NAME
-from usersync.project.nodes import Nodes
+from usersync.project.nodes import Nodes, first_offset
 from usersync.project.stumbles import check_written, understood
-from usersync.project.syntax import OTHERS, STATEMENTS, first_offset, parse_error
+from usersync.project.syntax import OTHERS, STATEMENTS, parse_error
 from usersync.project.templates import Rendered
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
@@ -138,7 +138,7 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         statements = [Nodes(s) for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
         check_nul(sql, tokens)
         if dialect.lower() != DIALECT:
-            check(sql, tokens, [each.tree for each in statements], dialect.lower())
+            check(sql, tokens, statements, dialect.lower())
         for statement in statements:
             check_written(statement, sql, dialect)
     except SqlglotError as error:

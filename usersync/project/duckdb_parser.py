@@ -33,6 +33,11 @@ class Misplaced:
     length: int
     message: str
 
+    @classmethod
+    def token(cls, token: Token, message: str) -> Misplaced:
+        """A token that cannot stand there."""
+        return cls(token.start, token.end - token.start + 1, message)
+
 
 @lru_cache(maxsize=4096)
 def refusal(sql: str, *, written: str = "", expression: bool = False) -> Misplaced | None:
@@ -126,4 +131,4 @@ def _without_place(sql: str, reason: str) -> Misplaced:
         reason = f"there is no window {window[1]!r}"
         token = next((b for a, b in pairs if a.token_type is TokenType.OVER and b.text == window[1]), None)
     token = token or tokens[0]
-    return Misplaced(token.start, token.end - token.start + 1, reason)
+    return Misplaced.token(token, reason)

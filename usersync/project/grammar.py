@@ -17,6 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.project.duckdb_parser import Misplaced
 from usersync.project.misread import STRICT, misread, words
+from usersync.project.nodes import Nodes
 
 T = TokenType
 
@@ -88,21 +89,21 @@ class MisplacedError(SqlglotError):
         self.found = found
 
 
-def check(sql: str, tokens: Sequence[Token], statements: Iterable[exp.Expr], dialect: str) -> None:
+def check(sql: str, tokens: Sequence[Token], statements: Iterable[Nodes[exp.Expr]], dialect: str) -> None:
     """Refuses SQL that the database of its dialect would not read.
 
     Args:
         sql: The text.
         tokens: Its tokens.
-        statements: Its trees.
+        statements: Its trees, with their nodes.
         dialect: sqlglot's name of its dialect, not DuckDB.
 
     Raises:
         MisplacedError: there is something wrong.
     """
     check_words(sql, tokens, dialect)
-    for tree in statements:
-        if found := misread(tree, tokens, dialect):
+    for nodes in statements:
+        if found := misread(nodes, tokens, dialect):
             raise MisplacedError(found)
 
 
@@ -397,4 +398,4 @@ def _ends(kind: TokenType | None) -> bool:
 
 
 def _lonely(join: Token) -> Misplaced:
-    return Misplaced(join.start, join.end - join.start + 1, "this join has no condition")
+    return Misplaced.token(join, "this join has no condition")

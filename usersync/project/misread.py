@@ -12,6 +12,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.project.duckdb_parser import Misplaced
+from usersync.project.nodes import Nodes, first_offset
 
 T = TokenType
 
@@ -65,30 +66,30 @@ _NAMING = words("XMLELEMENT XMLATTRIBUTES XMLFOREST")
 """Functions whose arguments have names."""
 
 
-def misread(tree: exp.Expr, tokens: Sequence[Token], dialect: str) -> Misplaced | None:
+def misread(nodes: Nodes[exp.Expr], tokens: Sequence[Token], dialect: str) -> Misplaced | None:
     """The first part of a tree that its database would not have read.
 
     Args:
-        tree: One statement.
+        nodes: Those of one statement.
         tokens: What it was parsed from.
         dialect: sqlglot's name of its dialect, not DuckDB.
     """
-    return next(_Reading(tokens, dialect).wrong(tree), None)
+    return next(_Reading(tokens, dialect).wrong(nodes), None)
 
 
 class _Reading:
-    """One walk over a tree, with the tokens that it was read from."""
+    """The nodes of a tree, with the tokens that it was read from."""
 
     def __init__(self, tokens: Sequence[Token], dialect: str) -> None:
         self.tokens, self.dialect = tokens, dialect
         self.places = {token.start: index for index, token in enumerate(tokens)}
         self.rules = {**_ANYWHERE, **(_STRICTLY if dialect in STRICT else {}), **_OWN.get(dialect, {})}
 
-    def wrong(self, tree: exp.Expr) -> Iterator[Misplaced]:
+    def wrong(self, nodes: Nodes[exp.Expr]) -> Iterator[Misplaced]:
         """All that is wrong; what comes behind the first may be its doing."""
         seen: Counter[type[exp.Expr]] = Counter()
         frames = 0
-        for node in tree.walk():
+        for node in nodes.all:
             kind = type(node)
             seen[kind] += 1
             if (rule := self.rules.get(kind)) and (found := rule(self, node)):
@@ -112,7 +113,7 @@ class _Reading:
     def word(self, word: str, message: str) -> Misplaced:
         """What is wrong with a word whose node has no place."""
         token = next((each for each in self.tokens if each.text.upper() == word.upper()), self.tokens[0])
-        return _at_token(token, message)
+        return Misplaced.token(token, message)
 
     def alias(self, alias: exp.Expr) -> Misplaced | None:
         """A name in the middle of an expression: `cast` is misspelt, or a bracket is missing."""
@@ -168,7 +169,9 @@ class _Reading:
                 following += 1
             following += 1
         token = self.tokens[following]
-        return None if token.token_type is T.ALIAS else _at_token(token, f"unexpected {token.text!r}: AS is missing")
+        return (
+            None if token.token_type is T.ALIAS else Misplaced.token(token, f"unexpected {token.text!r}: AS is missing")
+        )
 
     def renamed(self, alias: exp.Expr) -> Misplaced | None:
         """Other names for columns in FROM, where there are none: SQLite has none, MySQL those of queries only."""
@@ -237,10 +240,5 @@ _OWN: Mapping[str, _Rules] = {
 
 
 def _at(node: exp.Expr, message: str) -> Misplaced:
-    spans = [(part.meta["start"], part.meta["end"]) for part in node.walk() if "start" in part.meta]
-    start, end = min(spans, default=(0, 0))
-    return Misplaced(start, end - start + 1, message)
-
-
-def _at_token(token: Token, message: str) -> Misplaced:
-    return Misplaced(token.start, token.end - token.start + 1, message)
+    start, length = first_offset(node) or (0, 1)
+    return Misplaced(start, length, message)

@@ -35,3 +35,10 @@ def with_subclasses(kinds: tuple[type[exp.Expr], ...]) -> frozenset[type[exp.Exp
     for kind in kinds:
         found |= with_subclasses(tuple(kind.__subclasses__()))
     return frozenset(found)
+
+
+def first_offset(node: exp.Expr) -> tuple[int, int] | None:
+    """Offset and length of the leftmost token known of a node."""
+    spans = [(part.meta["start"], part.meta["end"]) for part in node.walk() if "start" in part.meta]
+    start, end = min(spans) if spans else (0, 0)
+    return (start, end - start + 1) if spans else None

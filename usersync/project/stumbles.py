@@ -13,8 +13,8 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 from sqlglot.helper import ensure_list
 
-from usersync.project.nodes import Nodes
-from usersync.project.syntax import first_offset, scalar
+from usersync.project.nodes import Nodes, first_offset
+from usersync.project.syntax import scalar
 
 _SURE = frozenset(
     {

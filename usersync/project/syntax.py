@@ -94,13 +94,6 @@ def scalar(text: str, dialect: str) -> Nodes[exp.Expr]:
     return found
 
 
-def first_offset(node: exp.Expr) -> tuple[int, int] | None:
-    """Offset and length of the leftmost token known of a node."""
-    spans = [(part.meta["start"], part.meta["end"]) for part in node.walk() if "start" in part.meta]
-    start, end = min(spans) if spans else (0, 0)
-    return (start, end - start + 1) if spans else None
-
-
 def parse_error(rendered: Rendered, error: SqlglotError, hint: str | None = None) -> Diagnostic:
     """sqlglot's error as a diagnostic at its place in the template (US002)."""
     message, offset, length = broken(rendered.sql, error)

@@ -136,8 +136,7 @@ def prepare_tables(engine: duckdb.DuckDBPyConnection, users: UserSchema, *, data
     Raises:
         WarehouseError: another version of usersync made them.
     """
-    if _has(engine, "identity_rows") and not _has(engine, "id_seeds"):
-        raise _outdated()
+    _refuse_outdated(engine)
     engine.execute(template("usersync.warehouse", "tables"))
     if database == ALIAS and properties_fit(engine, users):
         return
@@ -186,15 +185,15 @@ def _has(engine: duckdb.DuckDBPyConnection, table: str) -> bool:
     return bool(rows(engine, f"{found} and table_name = {literal(table)}"))
 
 
-def _outdated() -> WarehouseError:
-    hint = "`usersync clean --warehouse` removes it, and the next build makes it anew, with new user ids"
-    return WarehouseError("the warehouse has the layout of another version of usersync", hint=hint)
+def _refuse_outdated(engine: duckdb.DuckDBPyConnection) -> None:
+    if _has(engine, "identity_rows") and not _has(engine, "id_seeds"):
+        hint = "`usersync clean --warehouse` removes it, and the next build makes it anew, with new user ids"
+        raise WarehouseError("the warehouse has the layout of another version of usersync", hint=hint)
 
 
 def require_tables(engine: duckdb.DuckDBPyConnection) -> None:
     """Raises ConfigError when the attached warehouse has no users yet, WarehouseError when it is of another version."""
-    if _has(engine, "identity_rows") and not _has(engine, "id_seeds"):
-        raise _outdated()
+    _refuse_outdated(engine)
     if not rows(engine, f"select 1 from duckdb_views() where database_name = {literal(ALIAS)} and view_name = 'users'"):
         raise ConfigError("the warehouse has no users yet", hint="`usersync build` makes them")
 
