@@ -17,8 +17,8 @@ from tests.servers import Database
 from tests.sources.faults import relayed
 from tests.sources.tables import FOLDER, Store
 from tests.support import Workspace
-from usersync.project.calls import callable_names, refused_calls
 from usersync.project.model import Connection
+from usersync.project.sql.calls import callable_names, refused_calls
 from usersync.sources.attach import attach
 from usersync.sources.engine import open_engine, seal
 from usersync.sources.extensions import load_extension

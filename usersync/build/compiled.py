@@ -20,7 +20,7 @@ from usersync.compile.sql import DIALECT, literal
 from usersync.compile.times import needs_format
 from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceError, UsersyncError, did_you_mean
 from usersync.project.model import Connection, Pipeline, Project, Source
-from usersync.project.stumbles import understood
+from usersync.project.sql.stumbles import understood
 from usersync.project.types import NESTED
 from usersync.sources.engine import engine_for
 from usersync.sources.inspect import Inspected, inspect

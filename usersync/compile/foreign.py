@@ -14,7 +14,7 @@ from usersync.compile.sql import DIALECT
 from usersync.compile.tables import default_schema
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Source
-from usersync.project.stumbles import understood
+from usersync.project.sql.stumbles import understood
 
 _HINT = "say it in DuckDB's SQL with dialect = 'duckdb'"
 _SAME_NAMES = frozenset({"make_date", "isfinite"})

@@ -20,8 +20,8 @@ from usersync.compile.sql import ident, literal
 from usersync.compile.tables import default_schema, is_cte, with_head
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Connection, Pipeline, Source, SourceColumn
-from usersync.project.nodes import first_offset
-from usersync.project.stumbles import understood
+from usersync.project.sql.nodes import first_offset
+from usersync.project.sql.stumbles import understood
 
 SERVER_DIALECTS = ("postgres", "mysql", "sqlite")
 """Connection types that take a query in their own SQL, which is the dialect of the same name."""

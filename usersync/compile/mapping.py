@@ -14,9 +14,9 @@ from usersync.compile.source_types import SourceType
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import Diagnostic, did_you_mean
 from usersync.project.model import Pipeline, Property, UserSchema
-from usersync.project.nodes import Nodes, first_offset
-from usersync.project.stumbles import expression
-from usersync.project.syntax import broken, free_columns, not_scalar
+from usersync.project.sql.errors import broken
+from usersync.project.sql.expressions import expression, free_columns, not_scalar
+from usersync.project.sql.nodes import Nodes, first_offset
 
 _ONE_EXPRESSION = "a mapping is one SQL expression, without a name of its own"
 

@@ -13,8 +13,8 @@ from usersync.compile.query import Query, parse_query
 from usersync.diagnostics import ConfigError, Diagnostic, Edit, Level, Location
 from usersync.lint.rule import Checked
 from usersync.project.model import Project
-from usersync.project.nodes import first_offset
 from usersync.project.render import render_model
+from usersync.project.sql.nodes import first_offset
 
 
 def queries(checked: Checked) -> Iterator[tuple[Compiled, Query]]:

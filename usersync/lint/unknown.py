@@ -11,7 +11,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from usersync.compile.query import is_placeholder
 from usersync.compile.reach import bare_star
 from usersync.lint.sources import View
-from usersync.project.syntax import free_columns
+from usersync.project.sql.expressions import free_columns
 
 _PSEUDO = frozenset({"rowid", "ctid", "xmin", "xmax", "oid", "tableoid", "_rowid_", "filename"})
 """Columns that no catalog lists."""

@@ -9,9 +9,9 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import Token, TokenType
 
-from usersync.project.grammar import check_nul, check_words
-from usersync.project.nodes import Nodes
-from usersync.project.stumbles import check_written, understood
+from usersync.project.sql.grammar import check_nul, check_words
+from usersync.project.sql.nodes import Nodes
+from usersync.project.sql.stumbles import check_written, understood
 
 # Postgres' grammar keeps lengths and reads DuckDB's nested types; DuckDB's own drops `(254)`.
 DIALECT = "postgres"

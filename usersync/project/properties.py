@@ -11,9 +11,9 @@ from usersync.diagnostics import Diagnostic, Location, did_you_mean
 from usersync.project.ddl import DIALECT as DDL_DIALECT
 from usersync.project.ddl import Ddl, Written
 from usersync.project.model import NAME, RESERVED, Property
-from usersync.project.nodes import first_offset
-from usersync.project.stumbles import expression
-from usersync.project.syntax import broken, free_columns, not_scalar
+from usersync.project.sql.errors import broken
+from usersync.project.sql.expressions import expression, free_columns, not_scalar
+from usersync.project.sql.nodes import first_offset
 from usersync.project.templates import Rendered
 from usersync.project.types import NESTED, Kind, PropertyType
 

@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.diagnostics import ConfigError, Diagnostic, SourceFile
-from usersync.project.syntax import broken
+from usersync.project.sql.errors import broken
 
 DIALECTS = {"postgres": "postgres", "mysql": "mysql", "sqlite": "sqlite", "duckdb": "duckdb", "files": "duckdb"}
 """In which SQL a connection's tables are recorded: its own; of files, DuckDB's."""

@@ -13,7 +13,7 @@ from usersync.project.ddl import read_ddl
 from usersync.project.literals import Settings
 from usersync.project.model import UserSchema, identifier_allowed
 from usersync.project.properties import Reader
-from usersync.project.syntax import parse_error
+from usersync.project.sql.errors import parse_error
 from usersync.project.templates import Rendered
 from usersync.project.types import Kind
 

@@ -16,7 +16,7 @@ from usersync.lint.queries import edit, mapped_place, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.sources import completed, mapped_types
-from usersync.project.nodes import first_offset
+from usersync.project.sql.nodes import first_offset
 
 
 @rule("US201", "mapping-unknown-column")

@@ -18,8 +18,8 @@ from usersync.lint.queries import problem, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.sources import View
-from usersync.project.nodes import Nodes
 from usersync.project.recorded import RecordedColumn
+from usersync.project.sql.nodes import Nodes
 
 
 @rule("US601", "filter-not-pushed-down", Level.WARNING, needs_sources=True)

@@ -16,8 +16,8 @@ from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.sources import completed
 from usersync.project.model import NAME
-from usersync.project.nodes import first_offset
 from usersync.project.recorded import reserved
+from usersync.project.sql.nodes import first_offset
 
 
 @rule("US501", "not-read-only")

@@ -1,6 +1,6 @@
 """What sqlglot's trees show of words that it read as something else: names that are none, and halves of clauses.
 
-As in `usersync/project/grammar.py`, only what the servers themselves refuse: tests ask them.
+As in `usersync/project/sql/grammar.py`, only what the servers themselves refuse: tests ask them.
 """
 
 from __future__ import annotations
@@ -9,61 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sqlglot import exp
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import Token
+from sqlglot.tokenizer_core import TokenType as T
 
-from usersync.project.duckdb_parser import Misplaced
-from usersync.project.nodes import Nodes, first_offset
+from usersync.project.sql.errors import Misplaced
+from usersync.project.sql.nodes import Nodes, first_offset
+from usersync.project.sql.words import NAMING, NO_BARE_LABELS, RESERVED, STRICT, UNITS
 
-T = TokenType
-
-STRICT = frozenset({"postgres", "mysql", "sqlite"})
-"""Dialects whose lists end without a comma, and of which reserved words are known."""
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text."""
-    return frozenset(text.split())
-
-
-_RESERVED = {
-    # No names of columns and tables, but behind AS and a dot.
-    "postgres": words(
-        """ALL ANALYSE ANALYZE AND ANY ARRAY AS ASC ASYMMETRIC BOTH CASE CAST CHECK COLLATE COLUMN CONSTRAINT CREATE
-        CROSS DEFERRABLE DESC DISTINCT DO ELSE END EXCEPT FETCH FOR FOREIGN FREEZE FROM FULL GRANT GROUP HAVING ILIKE IN
-        INITIALLY INNER INTERSECT INTO IS ISNULL JOIN LATERAL LEADING LEFT LIKE LIMIT NATURAL NOT NOTNULL OFFSET ON ONLY
-        OR ORDER OUTER OVERLAPS PLACING PRIMARY REFERENCES RETURNING RIGHT SELECT SIMILAR SOME SYMMETRIC TABLE
-        TABLESAMPLE THEN TO TRAILING UNION UNIQUE USING VARIADIC VERBOSE WHEN WHERE WINDOW WITH"""
-    ),
-    # MariaDB's and MySQL's; names right behind a dot.
-    "mysql": words(
-        """ADD ALTER ANALYZE AND AS ASC BETWEEN BOTH BY CASCADE CASE CHECK COLLATE COLUMN CONSTRAINT CREATE CROSS
-        DELETE DESC DESCRIBE DISTINCT DISTINCTROW DIV DROP ELSE ENCLOSED EXCEPT EXISTS EXPLAIN FETCH FOR FORCE FOREIGN
-        FROM GRANT GROUP HAVING HIGH_PRIORITY IGNORE IN INDEX INNER INTO IS JOIN KEY KEYS LEADING LEFT LIKE LIMIT LOCK
-        MATCH NATURAL NOT ON OR ORDER OUTER OVER PARTITION PRIMARY RANGE REFERENCES REGEXP RIGHT RLIKE ROWS SELECT SET
-        STRAIGHT_JOIN TABLE THEN TO TRAILING UNION UNIQUE UPDATE USE USING WHEN WHERE WITH XOR"""
-    ),
-    # Names nowhere.
-    "sqlite": words(
-        """ADD ALL ALTER AND AS BETWEEN CASE CHECK COLLATE CONSTRAINT CREATE DEFERRABLE DELETE DISTINCT DROP ELSE ESCAPE
-        EXCEPT EXISTS FOREIGN FROM GROUP HAVING IN INDEX INSERT INTERSECT INTO IS ISNULL JOIN LIMIT NOT NOTNULL ON OR
-        ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO UNION UNIQUE UPDATE USING VALUES WHEN WHERE"""
-    ),
-}
-_NO_BARE_LABELS = words(
-    """ARRAY AS CHAR CHARACTER CREATE DAY EXCEPT FETCH FILTER FOR FROM GRANT GROUP HAVING HOUR INTERSECT INTO LIMIT
-    MINUTE MONTH OFFSET ON ORDER OVER OVERLAPS PRECISION RETURNING SECOND TO UNION VARYING WHERE WINDOW WITH WITHIN
-    WITHOUT YEAR"""
-)
-"""What PostgreSQL takes for the name of what is selected behind AS only; other words need none."""
-_UNITS = words(
-    """MICROSECOND SECOND MINUTE HOUR DAY WEEK MONTH QUARTER YEAR SECOND_MICROSECOND MINUTE_MICROSECOND MINUTE_SECOND
-    HOUR_MICROSECOND HOUR_SECOND HOUR_MINUTE DAY_MICROSECOND DAY_SECOND DAY_MINUTE DAY_HOUR YEAR_MONTH"""
-)
-"""Units of MySQL's intervals."""
 _NAMELESS = (exp.Paren, exp.Tuple, exp.Binary, exp.Unary, exp.Func, exp.Array, exp.Order, exp.Where, exp.Interval)
 """What holds values that have no names of their own."""
-_NAMING = words("XMLELEMENT XMLATTRIBUTES XMLFOREST")
-"""Functions whose arguments have names."""
 
 
 def misread(nodes: Nodes[exp.Expr], tokens: Sequence[Token], dialect: str) -> Misplaced | None:
@@ -121,7 +75,7 @@ class _Reading:
         if not isinstance(parent, _NAMELESS) or isinstance(parent, exp.Struct | exp.Unnest):
             return None
         call = parent.name if isinstance(parent, exp.Anonymous) else parent.key
-        if call.upper() in _NAMING or self.dialect == "clickhouse" or alias.find_ancestor(exp.Pivot):
+        if call.upper() in NAMING or self.dialect == "clickhouse" or alias.find_ancestor(exp.Pivot):
             return None
         at = name if isinstance(name, exp.Identifier) else alias
         return _at(at, "a name is given in the middle of an expression")
@@ -139,7 +93,7 @@ class _Reading:
         word = name.name.upper()
         label = self.dialect == "postgres" and isinstance(name.parent, exp.Alias)
         index = self.index(name)
-        if word not in (_NO_BARE_LABELS if label else _RESERVED[self.dialect]) or name.args.get("quoted"):
+        if word not in (NO_BARE_LABELS if label else RESERVED[self.dialect]) or name.args.get("quoted"):
             return None
         if index is None or self.tokens[index].text.upper() != word:
             return None
@@ -214,7 +168,7 @@ class _Reading:
     def unit(self, interval: exp.Expr) -> Misplaced | None:
         """An interval in a unit that there is not."""
         unit = interval.args.get("unit")
-        if not isinstance(unit, exp.Var) or unit.name.upper().removeprefix("SQL_TSI_") in _UNITS:
+        if not isinstance(unit, exp.Var) or unit.name.upper().removeprefix("SQL_TSI_") in UNITS:
             return None
         return self.word(unit.name, f"there is no unit {unit.name.lower()!r}")
 

@@ -7,7 +7,7 @@ import inspect
 import sqlglot
 from sqlglot import exp
 
-from usersync.project.nodes import Nodes, with_subclasses
+from usersync.project.sql.nodes import Nodes, with_subclasses
 
 KINDS = [kind for _, kind in inspect.getmembers(exp, inspect.isclass) if issubclass(kind, exp.Expr)]
 SQL = """

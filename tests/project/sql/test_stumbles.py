@@ -13,8 +13,7 @@ from tests.support import Workspace
 from usersync.compile.foreign import check_translation
 from usersync.compile.query import check_calls
 from usersync.diagnostics import ConfigError
-from usersync.project.stumbles import expression
-from usersync.project.syntax import free_columns, not_scalar
+from usersync.project.sql.expressions import expression, free_columns, not_scalar
 
 DIALECTS = ("duckdb", "postgres", "mysql", "sqlite", "snowflake", "bigquery", "redshift", "tsql", "databricks", "trino")
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
 from sqlglot.helper import ensure_list
 
-from usersync.project.nodes import Nodes, first_offset
-from usersync.project.syntax import scalar
+from usersync.project.sql.nodes import Nodes, first_offset
 
 _SURE = frozenset(
     {
@@ -56,20 +54,6 @@ def understood() -> Iterator[None]:
         raise
     except Exception:  # in the midst of building a node it may be any
         raise ParseError(_UNKNOWN, [{"description": _UNKNOWN}]) from None
-
-
-@lru_cache(maxsize=4096)
-def expression(text: str, dialect: str) -> Nodes[exp.Expr]:
-    """The nodes of an expression, as `scalar` reads it, that can be written again. They are shared: look only.
-
-    Raises:
-        SqlglotError: it cannot be read or written.
-        RecursionError: it is nested too deeply.
-    """
-    with understood():
-        nodes = scalar(text, dialect)
-    check_written(nodes, text, dialect)
-    return nodes
 
 
 def check_written(nodes: Nodes[exp.Expr], text: str, dialect: str) -> None:

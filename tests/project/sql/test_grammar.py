@@ -21,7 +21,8 @@ from tests.marks import marked
 from tests.pairs import FIXTURES, corpus, parsed
 from tests.servers import Database
 from usersync.diagnostics import ConfigError, Diagnostic
-from usersync.project.syntax import broken, scalar
+from usersync.project.sql.errors import broken
+from usersync.project.sql.expressions import scalar
 
 Judge = Callable[[str], str | None]
 """Why a database does not parse a query; None where it does, whatever else may be wrong."""

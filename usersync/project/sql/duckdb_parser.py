@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
 import sqlglot
 from sqlglot.tokenizer_core import Token, TokenType
+
+from usersync.project.sql.errors import Misplaced
 
 EMPTY_NAME = "zero-length delimited identifier"
 _NEAR = re.compile(r'(.*) at or near "(.*)"\Z', re.DOTALL)
@@ -23,20 +24,6 @@ _COMMA_LIMIT = "errhint NOT IMPLEMENTED"
 _BLANKS = "\u200b\u2060\ufeff"
 """Blanks for DuckDB beside those that are for Python."""
 _BEHIND_LIST = {TokenType.FROM, TokenType.R_PAREN, TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT}
-
-
-@dataclass(frozen=True, slots=True)
-class Misplaced:
-    """Something that cannot stand where it does."""
-
-    offset: int
-    length: int
-    message: str
-
-    @classmethod
-    def token(cls, token: Token, message: str) -> Misplaced:
-        """A token that cannot stand there."""
-        return cls(token.start, token.end - token.start + 1, message)
 
 
 @lru_cache(maxsize=4096)
