@@ -12,6 +12,8 @@ BELOW = {"", "diagnostics"}
 """The package itself, for its version, and what is wrong and where."""
 SIDE = {"functions", "exchange", "serve"}
 """At the side: they may use every layer but the command line, and only build and those after it use them."""
+ROOMS = {"project.jinja": {"jinja", "texts"}, "project.sql": {"jinja", "sql"}}
+"""Folders in a layer that know less than it: what of the layer they import."""
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -52,6 +54,18 @@ def test_a_layer_imports_only_from_those_before_it(path: Path) -> None:
     allowed = reach(path.relative_to(PACKAGE).parts[0].removesuffix(".py"))
     wrong = [f"{name(path)}:{line}: {module}" for line, module in imports(path) if layer(module) not in allowed]
     assert wrong == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_a_layer_imports_only_what_it_knows(room: str) -> None:
+    home, folder = layer(f"usersync.{room}"), PACKAGE / room.replace(".", "/")
+    found = {
+        module.removeprefix(f"usersync.{home}.").split(".")[0]
+        for path in folder.rglob("*.py")
+        for _, module in imports(path)
+        if layer(module) == home
+    }
+    assert found == ROOMS[room]
 
 
 def test_every_folder_is_a_layer() -> None:

@@ -11,9 +11,9 @@ from usersync.compile.query import check_calls, parse_query
 from usersync.compile.sql import DIALECT
 from usersync.compile.tables import qualify_tables
 from usersync.diagnostics import ConfigError, Diagnostic
-from usersync.project.load import read_file
 from usersync.project.model import Connection, Project
 from usersync.project.render import render_users
+from usersync.project.texts import read_file
 from usersync.sources.engine import reason_of
 from usersync.warehouse.store import ALIAS
 

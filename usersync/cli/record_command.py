@@ -108,8 +108,9 @@ def _write(console: Console, project: Project, connection: Connection, tables: T
 def _checked(console: Console, project: Project, connection: Connection, tables: Tables) -> bool:
     """Says how a source is no longer as recorded; whether it is so."""
     from usersync.diagnostics import ConfigError
-    from usersync.project.load import RECORDED, read_file
+    from usersync.project.load import RECORDED
     from usersync.project.recorded import read_recorded
+    from usersync.project.texts import read_file
     from usersync.sources.record import drift
 
     path = project.root / RECORDED / f"{connection.name}.sql"

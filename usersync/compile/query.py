@@ -19,6 +19,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
+from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import NAME
 from usersync.project.sql.calls import refused_calls
 from usersync.project.sql.duckdb_parser import EMPTY_NAME, refusal
@@ -27,7 +28,6 @@ from usersync.project.sql.grammar import check, check_nul, check_words
 from usersync.project.sql.nodes import Nodes, first_offset
 from usersync.project.sql.statements import OTHERS, STATEMENTS
 from usersync.project.sql.stumbles import check_written, understood
-from usersync.project.templates import Rendered
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)

@@ -12,8 +12,8 @@ from sqlglot import exp
 from usersync.compile.query import locate
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
+from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import Connection
-from usersync.project.templates import Rendered
 
 _TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range", "values", "flatten"})
 _FILE_FUNCTIONS = frozenset(

@@ -18,8 +18,8 @@ from usersync.diagnostics import ConfigError, SourceFile
 from usersync.exchange.columns import column_sql, property_type, said, wire_type
 from usersync.exchange.names import name
 from usersync.exchange.types import WireProperty, WireType
+from usersync.project.jinja.rendered import Rendered
 from usersync.project.schema import read_users
-from usersync.project.templates import Rendered
 
 _DDL_DIALECT = "postgres"
 _REQUIRED = (exp.NotNullColumnConstraint, exp.PrimaryKeyColumnConstraint)

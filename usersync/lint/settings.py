@@ -11,7 +11,7 @@ from typing import Any
 
 from usersync.diagnostics import ConfigError, Diagnostic, Level, SourceFile, did_you_mean
 from usersync.lint.rules import RULES
-from usersync.project.load import read_file
+from usersync.project.texts import read_file
 
 FILE_NAME = "pyproject.toml"
 _TABLE = "[tool.usersync.lint]"

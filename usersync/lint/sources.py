@@ -21,7 +21,7 @@ from usersync.lint.queries import branches
 from usersync.project.load import RECORDED
 from usersync.project.model import Connection, Project
 from usersync.project.recorded import RecordedColumn, RecordedTable, read_recorded
-from usersync.project.templates import check_readable
+from usersync.project.texts import check_readable
 
 Tables = Mapping[tuple[str, str], RecordedTable]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from usersync.diagnostics import Diagnostic, SourceFile, did_you_mean
-from usersync.project.literals import Settings
+from usersync.project.jinja.literals import Settings
 from usersync.project.model import NAME, Pipeline
 
 Check = Callable[[Any], str | None]

@@ -9,14 +9,15 @@ from typing import Any
 
 from usersync.diagnostics import ConfigError, Diagnostic, SourceFile, did_you_mean
 from usersync.project.config import pipeline
-from usersync.project.literals import read_settings
+from usersync.project.jinja.literals import read_settings
+from usersync.project.jinja.macros import Library
+from usersync.project.jinja.tree import parse
 from usersync.project.model import Pipeline, Profile, Project, UserSchema
 from usersync.project.overrides import OVERRIDES, Decision, read_overrides
 from usersync.project.profiles import load_profile
 from usersync.project.render import render_users
 from usersync.project.schema import read_users
-from usersync.project.templates import Library, check_readable, parse
-from usersync.project.texts import decode
+from usersync.project.texts import check_readable, read_text, source_file
 
 MODELS = "models"
 USERS = "models/users.sql"
@@ -74,36 +75,10 @@ def load_project(settings: Settings, *, lenient: bool = False, overlay: Mapping[
     return Project(root, profile, users, models, tuple(problems), library, settings.vars, decisions, texts)
 
 
-def read_file(root: Path, path: Path) -> SourceFile:
-    """A project file with its relative path and `\\n` line ends.
-
-    Raises:
-        ConfigError: it cannot be read, or is not UTF-8 (US001), with the place.
-    """
-    file = _read(root, path)
-    check_readable(file)
-    return file
-
-
-def _read(root: Path, path: Path) -> SourceFile:
-    """A file as far as it can be read."""
-    shown = path.relative_to(root).as_posix()
-    try:
-        return source_file(shown, path.read_bytes())
-    except OSError as error:
-        return SourceFile(shown, "", (0, (error.strerror or type(error).__name__).lower()))
-
-
-def source_file(shown: str, data: bytes) -> SourceFile:
-    """The text of a file's bytes, which says itself where it cannot be read."""
-    text, wrong = decode(data)
-    return SourceFile(shown, text, (wrong[0], f"it is not UTF-8 ({wrong[1]}): save it as UTF-8") if wrong else None)
-
-
 def _found(root: Path, folder: str, pattern: str, overlay: Mapping[str, str]) -> tuple[SourceFile, ...]:
     """The files of a folder that match a pattern, in order, and those that stand for one."""
     paths = {p.relative_to(root).as_posix(): p for p in (root / folder).rglob(pattern)}
-    files = [_read(root, path) for shown, path in paths.items() if shown not in overlay]
+    files = [read_text(root, path) for shown, path in paths.items() if shown not in overlay]
     files += [
         source_file(shown, text.encode("utf-8", "surrogatepass"))
         for shown, text in overlay.items()

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from usersync.diagnostics import Diagnostic, Level, Location, SourceFile
-from usersync.project.literals import character_offset
+from usersync.project.jinja.literals import character_offset
+from usersync.project.jinja.macros import Library
 from usersync.project.overrides import Decision
-from usersync.project.templates import Library
 from usersync.project.types import Kind, PropertyType
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

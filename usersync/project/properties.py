@@ -10,11 +10,11 @@ from sqlglot.errors import SqlglotError
 from usersync.diagnostics import Diagnostic, Location, did_you_mean
 from usersync.project.ddl import DIALECT as DDL_DIALECT
 from usersync.project.ddl import Ddl, Written
+from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import NAME, RESERVED, Property
 from usersync.project.sql.errors import broken
 from usersync.project.sql.expressions import expression, free_columns, not_scalar
 from usersync.project.sql.nodes import first_offset
-from usersync.project.templates import Rendered
 from usersync.project.types import NESTED, Kind, PropertyType
 
 _T = exp.DataType.Type

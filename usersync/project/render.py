@@ -10,9 +10,13 @@ from jinja2 import Undefined
 from sqlglot import exp
 
 from usersync.diagnostics import SourceFile, did_you_mean
+from usersync.project.jinja.code import SETTINGS
+from usersync.project.jinja.functions import Function, TemplateProblem
+from usersync.project.jinja.macros import Library
+from usersync.project.jinja.rendered import Rendered
+from usersync.project.jinja.renderer import render
 from usersync.project.model import Pipeline, Profile, Project
 from usersync.project.profiles import SECRET
-from usersync.project.templates import SETTINGS, Function, Library, Rendered, TemplateProblem, render
 
 PLACEHOLDER = "${updated_at}"
 """What `{{ updated_at }}` renders: the compiler finds it in the parsed SQL."""

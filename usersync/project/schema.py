@@ -10,11 +10,11 @@ from sqlglot.errors import SqlglotError
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
 from usersync.project.config import USERS_KEYS, checked
 from usersync.project.ddl import read_ddl
-from usersync.project.literals import Settings
+from usersync.project.jinja.literals import Settings
+from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import UserSchema, identifier_allowed
 from usersync.project.properties import Reader
 from usersync.project.sql.errors import parse_error
-from usersync.project.templates import Rendered
 from usersync.project.types import Kind
 
 

@@ -10,7 +10,7 @@ from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import Token
 
 from usersync.diagnostics import Diagnostic
-from usersync.project.templates import Rendered
+from usersync.project.jinja.rendered import Rendered
 
 
 @dataclass(frozen=True, slots=True)

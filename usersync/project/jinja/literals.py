@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import nodes
 
 from usersync.diagnostics import Diagnostic, SourceFile
-from usersync.project.templates import calls, key_offset
+from usersync.project.jinja.tree import calls, key_offset
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from tests.pairs import normal
 from tests.support import Workspace
 from usersync.compile.query import parse_query
 from usersync.diagnostics import ConfigError, Diagnostic, SourceFile
+from usersync.project.jinja.macros import Library
+from usersync.project.jinja.renderer import render
 from usersync.project.load import Settings, load_project
 from usersync.project.render import render_model
-from usersync.project.templates import Library, render
 
 CONFIG = "{{ config(connection = 'crm', user_id = 'id') }}\n"
 MACROS = """\

@@ -1,0 +1,66 @@
+"""Why a template could not be rendered, and where: any error of Python's becomes a diagnostic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from jinja2 import TemplateError, TemplateNotFound, UndefinedError, nodes
+
+from usersync.diagnostics import Diagnostic, Location, SourceFile, did_you_mean
+from usersync.project.jinja.bounds import BoundError
+from usersync.project.jinja.environment import ENVIRONMENT
+from usersync.project.jinja.functions import TemplateProblem
+from usersync.project.jinja.tree import parse
+
+_UNDEFINED = re.compile(r"'([^']+)' is undefined")
+
+
+def failure(error: Exception, file: SourceFile, known: Iterable[str]) -> Diagnostic:
+    """What an error says that was raised while a template was rendered.
+
+    Args:
+        error: As it was raised.
+        file: The template.
+        known: The names that it may use.
+    """
+    offset = _offset(error, file)
+    where, hint = file.location(offset), None
+    match error:
+        case TemplateProblem():
+            return Diagnostic(error.code, error.message, where, error.hint)
+        case UndefinedError():
+            return _undefined(error, file, offset, known)
+        case BoundError():
+            message = str(error)
+        case TemplateNotFound():
+            message, hint = f"there is no template {error.name!r} to load", "macros of macros/*.sql need no import"
+        case TemplateError():
+            message = str(error.message or error)
+        case _:
+            message = f"{type(error).__name__}: {error}"
+    return Diagnostic("US001", f"template: {message}", where, hint)
+
+
+def _undefined(error: UndefinedError, file: SourceFile, offset: int, known: Iterable[str]) -> Diagnostic:
+    message = error.message or "something is undefined"
+    name = _UNDEFINED.search(message)
+    hint = did_you_mean(name[1], [*known, *ENVIRONMENT.globals]) if name else None
+    where = _name_place(file, name[1] if name else "", offset)
+    return Diagnostic("US003", f"template: {message}", where, hint)
+
+
+def _offset(error: BaseException, file: SourceFile) -> int:
+    """Where in a template an error was raised: in the innermost frame of the template's own."""
+    place, frame = 0, error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == file.path:
+            place = frame.tb_lineno
+        frame = frame.tb_next
+    return place
+
+
+def _name_place(file: SourceFile, name: str, start: int) -> Location:
+    """The first use of a name from an offset on: frames know the statement only."""
+    uses = (node.lineno for node in parse(file).find_all(nodes.Name) if node.name == name and node.lineno >= start)
+    return file.location(min(uses, default=start))
