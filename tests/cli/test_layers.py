@@ -12,7 +12,11 @@ BELOW = {"", "diagnostics"}
 """The package itself, for its version, and what is wrong and where."""
 SIDE = {"functions", "exchange", "serve"}
 """At the side: they may use every layer but the command line, and only build and those after it use them."""
-ROOMS = {"project.jinja": {"jinja", "texts"}, "project.sql": {"jinja", "sql"}}
+ROOMS = {
+    "project.jinja": {"jinja", "texts"},
+    "project.profiles": {"profiles", "model", "texts"},
+    "project.sql": {"jinja", "sql"},
+}
 """Folders in a layer that know less than it: what of the layer they import."""
 FILES = sorted(PACKAGE.rglob("*.py"))
 

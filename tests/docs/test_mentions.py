@@ -16,7 +16,7 @@ from usersync.diagnostics import UsersyncError
 from usersync.lint.rules import RULES
 from usersync.project.config import KNOWN_DIRECTIVES, PIPELINE_KEYS, USERS_KEYS
 from usersync.project.model import RESERVED
-from usersync.project.profiles import _ALIASES, _WAREHOUSE, OPTIONS, RESERVED_CONNECTIONS
+from usersync.project.profiles.targets import _ALIASES, _WAREHOUSE, OPTIONS, RESERVED_CONNECTIONS
 from usersync.project.select import METHODS
 from usersync.project.types import Kind
 

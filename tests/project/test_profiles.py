@@ -9,7 +9,7 @@ from tests.marks import marked, place
 from tests.support import Workspace
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Profile
-from usersync.project.profiles import load_profile
+from usersync.project.profiles.load import load_profile
 
 HEAD = "acme:\n  target: dev\n  outputs:\n    dev:\n"
 

@@ -14,7 +14,7 @@ from usersync.project.jinja.macros import Library
 from usersync.project.jinja.tree import parse
 from usersync.project.model import Pipeline, Profile, Project, UserSchema
 from usersync.project.overrides import OVERRIDES, Decision, read_overrides
-from usersync.project.profiles import load_profile
+from usersync.project.profiles.load import load_profile
 from usersync.project.render import render_users
 from usersync.project.schema import read_users
 from usersync.project.texts import check_readable, read_text, source_file

@@ -16,7 +16,7 @@ from usersync.project.jinja.macros import Library
 from usersync.project.jinja.rendered import Rendered
 from usersync.project.jinja.renderer import render
 from usersync.project.model import Pipeline, Profile, Project
-from usersync.project.profiles import SECRET
+from usersync.project.profiles.secrets import SECRET
 
 PLACEHOLDER = "${updated_at}"
 """What `{{ updated_at }}` renders: the compiler finds it in the parsed SQL."""
