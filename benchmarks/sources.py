@@ -27,7 +27,7 @@ from usersync.build.pipelines import BuildOptions
 from usersync.build.results import Event
 from usersync.build.run import build
 from usersync.build.selected import compile_selected
-from usersync.compile.pipeline import extraction_sql
+from usersync.compile.extraction import extraction_sql
 from usersync.project.load import Settings, load_project
 from usersync.project.model import Project
 from usersync.sources.attach import attach

@@ -11,7 +11,8 @@ from tests.docs.pages import PAGES, REPO, all_blocks, headings, prose, read
 from tests.support import Workspace
 from usersync.cli.main import COMMANDS, EXIT_BUG, EXIT_INTERRUPTED
 from usersync.cli.plan_command import EXIT_CHANGES
-from usersync.compile.tables import _COMPRESSIONS, _FILE_FUNCTIONS, _READERS, _TABLE_FUNCTIONS
+from usersync.compile.readers import FILE_FUNCTIONS
+from usersync.compile.tables import _COMPRESSIONS, _READERS, _TABLE_FUNCTIONS
 from usersync.diagnostics import UsersyncError
 from usersync.lint.rules import RULES
 from usersync.project.config import KNOWN_DIRECTIVES, PIPELINE_KEYS, USERS_KEYS
@@ -96,7 +97,7 @@ def test_every_reserved_property_name_is_mentioned() -> None:
 def test_every_reader_of_files_is_mentioned() -> None:
     text = section(CONFIGURATION, "### The query", "### The cursor")
     named = {re.sub(r"\(.*", "", code) for code in coded(text)}
-    assert (_FILE_FUNCTIONS | _TABLE_FUNCTIONS | set(_READERS)) - named == set()
+    assert (FILE_FUNCTIONS | _TABLE_FUNCTIONS | set(_READERS)) - named == set()
     assert {ending for ending in _COMPRESSIONS if len(ending) == 4} - named == set()
 
 

@@ -175,6 +175,14 @@ def test_files_are_recorded_as_they_would_be_read(workspace: Workspace) -> None:
     ]
 
 
+def test_a_function_that_reads_no_file_is_no_file(workspace: Workspace) -> None:
+    workspace.write("data/people.csv", "id,email,updated_at\n1,a@example.com,2025-01-01\n")
+    days = "generate_series('2025-01-01'::date, '2025-01-02'::date, interval '1 day')"
+    query = f"select id, email, updated_at from 'people.csv' cross join {days} as days"
+    text = recorded(project(workspace, {"type": "files", "path": "data"}, query))
+    assert body(text).count("create table") == 1
+
+
 @pytest.fixture
 def crm(workspace: Workspace) -> Workspace:
     ddl = "create table customers (id integer primary key, email text, updated_at text); create table orders (id int);"

@@ -13,7 +13,8 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from usersync.build.extract import raw_table
 from usersync.build.read import attach_all, heard
 from usersync.compile.cursor import cursor_literal
-from usersync.compile.pipeline import UNKNOWN, Compiled, extraction_sql
+from usersync.compile.extraction import extraction_sql
+from usersync.compile.pipeline import UNKNOWN, Compiled
 from usersync.compile.projection import projection_sql
 from usersync.compile.source_types import Family, SourceType, source_type
 from usersync.compile.sql import DIALECT, literal

@@ -11,7 +11,8 @@ import duckdb
 
 from usersync.build import PACKAGE
 from usersync.compile.cursor import cursor_literal
-from usersync.compile.pipeline import Compiled, extraction_sql
+from usersync.compile.extraction import extraction_sql
+from usersync.compile.pipeline import Compiled
 from usersync.compile.projection import projection_sql, row_column
 from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import ident, literal, template

@@ -11,7 +11,8 @@ import duckdb
 
 from usersync.build.extract import mapping_error, raw_table, stage_rows
 from usersync.build.read import heard
-from usersync.compile.pipeline import Compiled, extraction_sql
+from usersync.compile.extraction import extraction_sql
+from usersync.compile.pipeline import Compiled
 from usersync.compile.projection import projection_sql
 from usersync.compile.sql import ident
 from usersync.project.model import Connection, Source

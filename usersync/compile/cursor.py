@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from usersync.compile.query import is_placeholder
+from usersync.compile.placeholders import is_placeholder
 from usersync.compile.source_types import Family, source_type
 
 _COMPARISONS = (

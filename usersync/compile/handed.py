@@ -12,7 +12,8 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.compile.cursor import bind_cursor
-from usersync.compile.query import PLACEHOLDER, Query
+from usersync.compile.placeholders import PLACEHOLDER
+from usersync.compile.query import Query
 from usersync.compile.reach import Reach, bare_star, origins
 from usersync.compile.readings import reading
 from usersync.compile.source_types import SourceType

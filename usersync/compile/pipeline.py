@@ -1,30 +1,23 @@
-"""A pipeline compiled: its parsed query, mapping, and the two statements that run."""
+"""A pipeline compiled: its parsed query and mapping, and what is wrong with them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from usersync.compile.conversions import conversion_exists
-from usersync.compile.cursor import bind_cursor
 from usersync.compile.foreign import check_translation
 from usersync.compile.mapping import Mapped, mapped_properties
 from usersync.compile.query import Query, check_calls, parse_query
-from usersync.compile.source_types import Family, SourceType, source_type
+from usersync.compile.source_types import source_type
 from usersync.compile.sql import DIALECT
-from usersync.compile.tables import check_tables, headed, qualify_tables, retype_json
-from usersync.compile.times import allowed_update_type, needs_format
+from usersync.compile.tables import check_tables
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
-from usersync.project.model import Connection, Pipeline, Project, Source, SourceColumn, UserSchema
+from usersync.project.model import Connection, Pipeline, Project, SourceColumn, UserSchema
 from usersync.project.render import render_model
-
-if TYPE_CHECKING:
-    from usersync.compile.native import Native
 
 ROLES = ("user_id", "fallback_id", "updated_at", "account_ids", "account_name")
 """Settings of a pipeline that name a query column."""
@@ -197,112 +190,3 @@ def _nothing_mapped(compiled: Compiled) -> list[Diagnostic]:
     hint = "alias columns as properties, or say mapping = {'property': 'column'}"
     message = "no column of the query is named like a property, and there is no mapping"
     return [compiled.model.problem("US203", message, "", hint=hint)]
-
-
-def type_problems(compiled: Compiled, types: Mapping[str, SourceType]) -> list[Diagnostic]:
-    """What the types of the query's columns make impossible.
-
-    Args:
-        compiled: The pipeline.
-        types: By column name.
-    """
-    model = compiled.model
-    found = {name.lower(): kind for name, kind in types.items()}
-    problems = []
-    for role in ("user_id", "fallback_id"):
-        kind = found.get((getattr(model, role) or "").lower())
-        if kind and kind.family not in _ID_FAMILIES:
-            hint = "an id is text, a whole number, uuid, or json holding one: cast it in the query"
-            problems.append(model.problem("US206", f"{role} {getattr(model, role)!r} is {kind}", role, hint=hint))
-    kind = found.get((model.updated_at or "").lower())
-    if kind and not allowed_update_type(kind):
-        hint = "an update time is a timestamp, a date, text or json"
-        message = f"updated_at {model.updated_at!r} is {kind}"
-        problems.append(model.problem("US301", message, "updated_at", hint=hint))
-    elif kind and needs_format(kind) and not model.updated_at_format:
-        hint = "add updated_at_format = 'ISO8601', or a strftime format"
-        problems.append(
-            model.problem(
-                "US303",
-                f"updated_at {model.updated_at!r} is {kind}: its format is needed",
-                "updated_at",
-                hint=hint,
-            )
-        )
-    elif kind and not needs_format(kind) and model.updated_at_format:
-        hint = f"{model.updated_at!r} is {kind}: leave the format out"
-        problems.append(
-            model.problem("US303", "updated_at_format is for text and json columns", "updated_at_format", hint=hint)
-        )
-    return problems
-
-
-_ID_FAMILIES = frozenset({Family.TEXT, Family.BYTES, Family.INTEGER, Family.UUID, Family.JSON})
-
-
-def conversion_problems(compiled: Compiled, expressions: Sequence[SourceType]) -> list[Diagnostic]:
-    """The mapped expressions whose type can never become their property's.
-
-    Args:
-        compiled: The pipeline.
-        expressions: The type of each mapped expression, in order.
-    """
-    return [
-        impossible(compiled.model, mapped, kind)
-        for mapped, kind in zip(compiled.mapped, expressions, strict=True)
-        if not conversion_exists(kind, mapped.target.type)
-    ]
-
-
-def impossible(model: Pipeline, mapped: Mapped, kind: SourceType) -> Diagnostic:
-    """The diagnostic of a conversion that can never work (US204)."""
-    message = f"{kind} can never become {mapped.target.type}: property {mapped.target.path!r}"
-    hint = "cast it in the mapping or in the query to what you mean; docs/conversions.md lists what converts"
-    return model.problem("US204", message, mapped.key, hint=hint)
-
-
-def extraction_sql(compiled: Compiled, source: Source, cursor: exp.Expr | None, *, incremental: bool) -> str:
-    """The SELECT that reads the columns in use from the source.
-
-    Args:
-        compiled: The pipeline.
-        source: Its connection.
-        cursor: The cursor's literal; None reads everything.
-        incremental: Which rendering of the template to use.
-    """
-    return extraction(compiled, source, cursor, incremental=incremental)[0]
-
-
-def extraction(
-    compiled: Compiled, source: Source, cursor: exp.Expr | None, *, incremental: bool
-) -> tuple[str, Mapping[str, SourceType]]:
-    """The SELECT of `extraction_sql`, and the types of the columns that come as exact text."""
-    from usersync.compile.native import read_natively
-
-    query = compiled.incremental if incremental else compiled.full
-    if compiled.model.pushdown:
-        from usersync.compile.handed import rows_of, statement
-
-        wanted = compiled.used_columns if compiled.columns else None
-        return rows_of(
-            compiled.model, source, statement(query, compiled.model, source, cursor), compiled.results, wanted
-        )
-    tree = qualify_tables(bind_cursor(query.tree, cursor), source.connection, query.rendered)
-    used = compiled.used_columns if compiled.columns else None
-    native = read_natively(tree, source, used)
-    rows = headed(retype_json(native.tree, source.json_columns), source.statement_head).subquery("source")
-    columns = _read_columns(native, used)
-    sql = exp.select(*columns).from_(rows).sql(dialect=DIALECT, pretty=True, comments=False)
-    return sql, native.exact
-
-
-def _read_columns(native: Native, used: Sequence[str] | None) -> list[exp.Expr]:
-    from usersync.compile.native import exact_name
-
-    texts = {
-        name.lower(): exp.alias_(exp.column(exact_name(name), quoted=True), name, quoted=True) for name in native.exact
-    }
-    if used is not None:
-        return [texts.get(name.lower()) or exp.column(name, quoted=True) for name in used]
-    hidden = [exp.to_identifier(exact_name(name), quoted=True) for name in native.exact]
-    return [exp.Star(except_=hidden, replace=list(texts.values()))] if texts else [exp.Star()]

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from usersync.compile.conversions import convert
 from usersync.compile.limits import alias, leaf_values
 from usersync.compile.mapping import computed, may_fail
-from usersync.compile.pipeline import UNKNOWN, Compiled, impossible
+from usersync.compile.pipeline import UNKNOWN, Compiled
 from usersync.compile.source_types import Family, SourceType
 from usersync.compile.sql import DIALECT, ident, literal, template
 from usersync.compile.times import instant, needs_format, text_of
+from usersync.compile.type_problems import impossible
 from usersync.diagnostics import ConfigError
 from usersync.project.model import Pipeline
 

@@ -9,25 +9,23 @@ from urllib.parse import unquote
 
 from sqlglot import exp
 
-from usersync.compile.query import locate
+from usersync.compile.readers import (
+    FILE_FUNCTIONS,
+    is_url,
+    named_argument,
+    option,
+    paths_of,
+    reader_name,
+    with_option,
+    writing_option,
+)
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, did_you_mean
 from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import Connection
+from usersync.project.sql.nodes import locate
 
 _TABLE_FUNCTIONS = frozenset({"unnest", "generate_series", "range", "values", "flatten"})
-_FILE_FUNCTIONS = frozenset(
-    {
-        "read_csv",
-        "read_csv_auto",
-        "read_parquet",
-        "parquet_scan",
-        "read_json",
-        "read_json_auto",
-        "read_ndjson",
-        "read_ndjson_auto",
-    }
-)
 _READERS = {
     ".parquet": "read_parquet",
     ".pq": "read_parquet",
@@ -140,18 +138,18 @@ def _check_function(table: exp.Table, connection: Connection, rendered: Rendered
     if name in _TABLE_FUNCTIONS:
         return
     if connection.type != "files":
-        hint = "only a connection of type files reads files" if name in _FILE_FUNCTIONS else None
+        hint = "only a connection of type files reads files" if name in FILE_FUNCTIONS else None
         _refuse(f"the table function {name}() is not allowed", table, rendered, hint)
-    if name not in _FILE_FUNCTIONS and not isinstance(function, exp.ReadCSV | exp.ReadParquet):
+    if name not in FILE_FUNCTIONS and not isinstance(function, exp.ReadCSV | exp.ReadParquet):
         _refuse(
             f"the table function {name}() is not allowed",
             table,
             rendered,
-            did_you_mean(name, _FILE_FUNCTIONS),
+            did_you_mean(name, FILE_FUNCTIONS),
         )
-    if writing := _writing_option(function):
+    if writing := writing_option(function):
         _refuse(f"{name}() cannot be told to write: {writing}", table, rendered)
-    for path in _paths(function):
+    for path in paths_of(function):
         if not (isinstance(path, exp.Literal) and path.is_string):
             _refuse(f"{name}() takes the path of a file as a string", table, rendered)
             continue
@@ -161,66 +159,6 @@ def _check_function(table: exp.Table, connection: Connection, rendered: Rendered
     named = any(option(function, name) for name in ("union_by_name", "columns"))
     if bind and connection.options.get("union_by_name") and not named:
         function.replace(with_option(function, "union_by_name", exp.true()))
-
-
-def _paths(function: exp.Func) -> list[exp.Expr | None]:
-    """What a reader is given as files."""
-    given = function.expressions if isinstance(function, exp.Anonymous | exp.ReadParquet) else [function.this]
-    first = given[0] if given else None
-    return list(first.expressions) if isinstance(first, exp.Array) else [first]
-
-
-def files_read(function: exp.Func) -> list[str]:
-    """The paths that a reader of files is given; none for all other functions."""
-    if reader_name(function) not in _FILE_FUNCTIONS:
-        return []
-    return [path.name for path in _paths(function) if path is not None]
-
-
-def reader_name(function: exp.Func) -> str:
-    """A function's name in lower case."""
-    return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
-
-
-def option(function: exp.Func, name: str) -> exp.Expr | None:
-    """The value of a reader's option; None where it is not given."""
-    return next(
-        (e.expression for e in function.expressions if isinstance(e, _OPTION) and e.this.name.lower() == name), None
-    )
-
-
-_OPTION = (exp.EQ, exp.PropertyEQ)
-
-
-def with_option(function: exp.Func, name: str, value: exp.Expr | None, *, file: str | None = None) -> exp.Func:
-    """A copy of a reader's call with one option set, or taken away for None; of one file if that is given."""
-    call = function.copy()
-    kept = [e for e in call.expressions if not (isinstance(e, _OPTION) and e.this.name.lower() == name)]
-    if value is not None:
-        kept.append(_equals(name, value))
-    call.set("expressions", kept)
-    if file is not None:
-        first = exp.Literal.string(file)
-        if isinstance(call, exp.Anonymous | exp.ReadParquet):
-            call.set("expressions", [first, *kept[1:]])
-        else:
-            call.set("this", first)
-    return call
-
-
-def _equals(name: str, value: exp.Expr) -> exp.Expr:
-    return exp.PropertyEQ(this=exp.to_identifier(name), expression=value)
-
-
-def is_url(path: str) -> bool:
-    """Whether a path is an address rather than a file of this machine."""
-    return "://" in path
-
-
-def _writing_option(function: exp.Expr) -> str | None:
-    """An option of a reader of CSV that makes it write the rows that it cannot read to tables."""
-    options = (node.this.name.lower() for node in function.find_all(exp.EQ, exp.PropertyEQ))
-    return next((name for name in options if name == "store_rejects" or name.startswith("rejects_")), None)
 
 
 def _qualify(table: exp.Table, connection: Connection, rendered: Rendered, bind: bool) -> None:
@@ -264,23 +202,14 @@ def _read_file(table: exp.Table, connection: Connection, rendered: Rendered, bin
         return
     options: list[exp.Expr] = [exp.Literal.string(path)]
     if suffix != pure.suffix and pure.suffix.lower() in _LONG:
-        options.append(_equals("compression", exp.Literal.string(_LONG[pure.suffix.lower()])))
+        options.append(named_argument("compression", exp.Literal.string(_LONG[pure.suffix.lower()])))
     if connection.options.get("union_by_name"):
-        options.append(_equals("union_by_name", exp.true()))
+        options.append(named_argument("union_by_name", exp.true()))
     alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(pure.name.split(".")[0], quoted=True))
     function = exp.Anonymous(this=reader, expressions=options)
     table.replace(
         exp.Table(this=function, alias=alias.copy(), joins=table.args.get("joins"), sample=table.args.get("sample"))
     )
-
-
-def file_path(table: exp.Table) -> str | None:
-    """The path that a table of a files connection names, by itself or in a reader's call; None where it is none."""
-    if isinstance(table.this, exp.Identifier):
-        written = ".".join(part for part in (table.catalog, table.db, table.name) if part)
-        return written if "." in written or "/" in written else None
-    paths = [node.name for node in table.this.find_all(exp.Literal) if node.is_string]
-    return paths[0] if paths else None
 
 
 def _inside(written: str, connection: Connection, node: exp.Expr, rendered: Rendered) -> str:

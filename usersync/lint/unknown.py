@@ -8,9 +8,9 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from usersync.compile.query import is_placeholder
+from usersync.compile.placeholders import is_placeholder
 from usersync.compile.reach import bare_star
-from usersync.lint.sources import View
+from usersync.lint.views import View
 from usersync.project.sql.expressions import free_columns
 
 _PSEUDO = frozenset({"rowid", "ctid", "xmin", "xmax", "oid", "tableoid", "_rowid_", "filename"})

@@ -13,8 +13,9 @@ from sqlglot import exp
 
 from usersync.compile.pipeline import Compiled
 from usersync.compile.query import Query
+from usersync.compile.readers import files_read, is_url, option, reader_name, with_option
 from usersync.compile.sql import DIALECT, literal
-from usersync.compile.tables import files_read, is_url, option, qualify_tables, reader_name, with_option
+from usersync.compile.tables import qualify_tables
 from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceError
 from usersync.project.model import Source
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 import duckdb
 from sqlglot import exp
 
+from usersync.compile.extraction import extraction
 from usersync.compile.foreign import check_texts
 from usersync.compile.mapping import Mapped, bare_column, computed
-from usersync.compile.pipeline import Compiled, conversion_problems, extraction, type_problems
+from usersync.compile.pipeline import Compiled
 from usersync.compile.source_types import SourceType, source_type
 from usersync.compile.sql import DIALECT, ident
+from usersync.compile.type_problems import conversion_problems, type_problems
 from usersync.diagnostics import ConfigError, Diagnostic, SourceError, did_you_mean
 from usersync.project.model import NAME, Source
 from usersync.sources.attach import source_error

@@ -10,8 +10,9 @@ import duckdb
 from sqlglot import exp
 
 from usersync.compile.query import Query
+from usersync.compile.readers import file_path
 from usersync.compile.sql import DIALECT, literal, template
-from usersync.compile.tables import default_schema, file_path, qualify_tables
+from usersync.compile.tables import default_schema, qualify_tables
 from usersync.diagnostics import Diagnostic, SourceError, did_you_mean
 from usersync.project.model import Connection
 from usersync.project.recorded import IMPORTED, RecordedColumn, RecordedTable, recorded_sql

@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from usersync.compile.cursor import comparison_of
 from usersync.compile.pipeline import Compiled
-from usersync.compile.query import Query, is_placeholder
+from usersync.compile.placeholders import is_placeholder
+from usersync.compile.query import Query
 from usersync.diagnostics import Diagnostic, Edit, Level
 from usersync.lint.queries import at_offset, connection_type, edit, offsets, problem, queries
 from usersync.lint.rule import Checked

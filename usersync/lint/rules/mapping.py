@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sqlglot import exp
 
 from usersync.compile.conversions import conversion_exists
+from usersync.compile.outputs import OutputColumn
 from usersync.compile.pipeline import ROLES, Compiled
-from usersync.compile.query import OutputColumn, Query
+from usersync.compile.query import Query
 from usersync.diagnostics import Diagnostic, Edit, Level, did_you_mean
 from usersync.lint.conversions import conversion_may_fail as may_fail
 from usersync.lint.queries import edit, mapped_place, queries

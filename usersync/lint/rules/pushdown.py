@@ -8,8 +8,8 @@ from dataclasses import replace
 from sqlglot import exp
 
 from usersync.compile.cursor import bind_cursor, cursor_literal
+from usersync.compile.placeholders import is_placeholder
 from usersync.compile.pushdown import Find, Known, implied
-from usersync.compile.query import is_placeholder
 from usersync.compile.reach import Reach
 from usersync.compile.readings import reading
 from usersync.compile.recorded_types import source_column
@@ -17,7 +17,7 @@ from usersync.diagnostics import Diagnostic, Level
 from usersync.lint.queries import problem, queries
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
-from usersync.lint.sources import View
+from usersync.lint.views import View
 from usersync.project.recorded import RecordedColumn
 from usersync.project.sql.nodes import Nodes
 

@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 
 from sqlglot import exp
 
+from usersync.diagnostics import Location
+from usersync.project.jinja.rendered import Rendered
+
 Tree_co = TypeVar("Tree_co", bound=exp.Expr, covariant=True)
 Kind = TypeVar("Kind", bound=exp.Expr)
 
@@ -42,3 +45,14 @@ def first_offset(node: exp.Expr) -> tuple[int, int] | None:
     spans = [(part.meta["start"], part.meta["end"]) for part in node.walk() if "start" in part.meta]
     start, end = min(spans) if spans else (0, 0)
     return (start, end - start + 1) if spans else None
+
+
+def locate(rendered: Rendered, node: exp.Expr) -> Location:
+    """Where in the templates a node was written; the query's start when it has no token of its own."""
+    while True:
+        span = first_offset(node)
+        if span:
+            return rendered.location(*span)
+        if node.parent is None:
+            return rendered.location(len(rendered.sql) - len(rendered.sql.lstrip()))
+        node = node.parent

@@ -1,0 +1,94 @@
+"""The columns that a query returns, by the names that it gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from usersync.diagnostics import ConfigError, Diagnostic, Location
+from usersync.project.jinja.rendered import Rendered
+from usersync.project.model import NAME
+from usersync.project.sql.nodes import locate
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A column that the query returns."""
+
+    name: str
+    rendered: Rendered = field(repr=False, compare=False)
+    node: exp.Expr = field(repr=False, compare=False)
+
+    @property
+    def location(self) -> Location:
+        """Where it was written."""
+        return locate(self.rendered, self.node)
+
+
+def output_columns(
+    rendered: Rendered, tree: exp.Query, tokens: Sequence[Token]
+) -> tuple[tuple[OutputColumn, ...] | None, list[Diagnostic]]:
+    """The columns that a query returns, None where a star stands for some; and what is wrong with them.
+
+    Raises:
+        ConfigError: there are none (US002).
+    """
+    if not tree.selects:
+        where = rendered.location(tokens[0].start, len(tokens[0].text))
+        raise ConfigError(Diagnostic("US002", "SQL: the SELECT names no columns", where))
+    columns: list[OutputColumn] = []
+    problems: list[Diagnostic] = []
+    seen: set[str] = set()
+    for index, node in enumerate(tree.selects):
+        if node.is_star:
+            continue
+        name = _output_name(node)
+        if name is None:
+            problems.append(_unnamed(rendered, tree, tokens, index))
+            continue
+        if not NAME.match(name):
+            hint = "give it an alias of letters, digits and underscores"
+            where = locate(rendered, node)
+            problems.append(Diagnostic("US208", f"column name {name!r} is not valid", where, hint))
+        if name.lower() in seen:
+            message = f"column {name!r} is selected twice (names are compared without regard to case)"
+            problems.append(Diagnostic("US209", message, locate(rendered, node)))
+        seen.add(name.lower())
+        columns.append(OutputColumn(name, rendered, node))
+    starred = any(node.is_star for node in tree.selects)
+    return (None if starred else tuple(columns)), problems
+
+
+def _unnamed(rendered: Rendered, tree: exp.Query, tokens: Sequence[Token], index: int) -> Diagnostic:
+    spans = item_spans(tokens)
+    exact = len(spans) == len(tree.selects)
+    where = rendered.location(spans[index][0]) if exact else locate(rendered, tree.selects[index])
+    return Diagnostic("US211", "an expression in the SELECT has no name", where, "give it a name: … as name")
+
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+
+def item_spans(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """Where each thing that the outermost SELECT selects begins and ends: nodes of the tree do not keep all words."""
+    depths = list(accumulate((t.token_type in _OPENING) - (t.token_type in _CLOSING) for t in tokens))
+    selects = [i for i, token in enumerate(tokens) if token.token_type is TokenType.SELECT]
+    first = min(selects, key=lambda i: depths[i], default=len(tokens))
+    level = [i for i in range(first, len(tokens)) if depths[i] == depths[first]]
+    inside = list(takewhile(lambda i: tokens[i].token_type is not TokenType.FROM, level))
+    begins = [i + 1 for i in inside if tokens[i].token_type in {TokenType.SELECT, TokenType.COMMA}]
+    last = next((i for i in level if tokens[i].token_type is TokenType.FROM), len(tokens))
+    ends = [*(begin - 1 for begin in begins[1:]), last]
+    pairs = zip(begins, ends, strict=True)
+    return [(tokens[a].start, tokens[b - 1].end + 1) for a, b in pairs if a < b]
+
+
+def _output_name(node: exp.Expr) -> str | None:
+    if isinstance(node, exp.Alias | exp.Column | exp.Dot):
+        return node.alias or node.name or None
+    return None
