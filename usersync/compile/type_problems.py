@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from usersync.compile.conversions import conversion_exists
 from usersync.compile.mapping import Mapped
@@ -22,35 +22,34 @@ def type_problems(compiled: Compiled, types: Mapping[str, SourceType]) -> list[D
         compiled: The pipeline.
         types: By column name.
     """
-    model = compiled.model
     found = {name.lower(): kind for name, kind in types.items()}
-    problems = []
+    model = compiled.model
+    return [*_id_problems(model, found), *_time_problems(model, found.get((model.updated_at or "").lower()))]
+
+
+def _id_problems(model: Pipeline, types: Mapping[str, SourceType]) -> Iterator[Diagnostic]:
+    hint = "an id is text, a whole number, uuid, or json holding one: cast it in the query"
     for role in ("user_id", "fallback_id"):
-        kind = found.get((getattr(model, role) or "").lower())
+        kind = types.get((getattr(model, role) or "").lower())
         if kind and kind.family not in _ID_FAMILIES:
-            hint = "an id is text, a whole number, uuid, or json holding one: cast it in the query"
-            problems.append(model.problem("US206", f"{role} {getattr(model, role)!r} is {kind}", role, hint=hint))
-    kind = found.get((model.updated_at or "").lower())
-    if kind and not allowed_update_type(kind):
+            yield model.problem("US206", f"{role} {getattr(model, role)!r} is {kind}", role, hint=hint)
+
+
+def _time_problems(model: Pipeline, kind: SourceType | None) -> Iterator[Diagnostic]:
+    """What is wrong with the update time, whose column is of some type."""
+    if kind is None:
+        return
+    said = f"updated_at {model.updated_at!r} is {kind}"
+    if not allowed_update_type(kind):
         hint = "an update time is a timestamp, a date, text or json"
-        message = f"updated_at {model.updated_at!r} is {kind}"
-        problems.append(model.problem("US301", message, "updated_at", hint=hint))
-    elif kind and needs_format(kind) and not model.updated_at_format:
+        yield model.problem("US301", said, "updated_at", hint=hint)
+    elif needs_format(kind) and not model.updated_at_format:
         hint = "add updated_at_format = 'ISO8601', or a strftime format"
-        problems.append(
-            model.problem(
-                "US303",
-                f"updated_at {model.updated_at!r} is {kind}: its format is needed",
-                "updated_at",
-                hint=hint,
-            )
-        )
-    elif kind and not needs_format(kind) and model.updated_at_format:
+        yield model.problem("US303", f"{said}: its format is needed", "updated_at", hint=hint)
+    elif model.updated_at_format and not needs_format(kind):
         hint = f"{model.updated_at!r} is {kind}: leave the format out"
-        problems.append(
-            model.problem("US303", "updated_at_format is for text and json columns", "updated_at_format", hint=hint)
-        )
-    return problems
+        message = "updated_at_format is for text and json columns"
+        yield model.problem("US303", message, "updated_at_format", hint=hint)
 
 
 def conversion_problems(compiled: Compiled, expressions: Sequence[SourceType]) -> list[Diagnostic]:
