@@ -23,8 +23,9 @@ from usersync.project.sql.duckdb_parser import EMPTY_NAME, refusal
 from usersync.project.sql.errors import MisplacedError, parse_error
 from usersync.project.sql.grammar import check, check_nul, check_words
 from usersync.project.sql.nodes import Nodes, locate
+from usersync.project.sql.reading import parse
 from usersync.project.sql.statements import OTHERS, STATEMENTS
-from usersync.project.sql.stumbles import check_written, understood
+from usersync.project.sql.stumbles import check_written
 
 # What sqlglot cannot parse it returns as a Command, which is refused below; its warning would say it twice.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -96,8 +97,7 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
     sql, tokens = rendered.sql, list[Token]()
     try:
         sql, tokens = with_placeholders(rendered, reader)
-        with understood():
-            parsed = reader.parser().parse(tokens, sql)
+        parsed = parse(tokens, sql, reader)
         statements = [Nodes(s) for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
         check_nul(sql, tokens)
         if dialect.lower() != DIALECT:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -14,6 +13,7 @@ from usersync.compile.source_types import SourceType, source_type
 from usersync.compile.sql import DIALECT, literal
 from usersync.exchange.names import name
 from usersync.exchange.types import WireProperty, WireType
+from usersync.project.sql.reading import parse_one
 from usersync.project.types import Kind, PropertyType
 
 _INTEGERS = {8: "tinyint", 16: "smallint", 24: "integer", 32: "integer", 64: "bigint"}
@@ -184,8 +184,8 @@ def _options(check: str | None) -> Iterator[tuple[str, object]]:
     if not check:
         return
     try:
-        tree = sqlglot.parse_one(check, read=DIALECT)
-    except SqlglotError:
+        tree = parse_one(check, DIALECT)
+    except (SqlglotError, RecursionError):
         return
     for part in tree.flatten() if isinstance(tree, exp.And) else [tree]:
         found = _option(part)

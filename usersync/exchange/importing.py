@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -30,6 +29,7 @@ from usersync.exchange.users_file import Field, extended, new_users
 from usersync.exchange.validate import LANGUAGES, validate
 from usersync.project.load import MODELS, RECORDED, USERS, Settings, load_project
 from usersync.project.model import NAME, Profile, Project
+from usersync.project.sql.reading import parse_one
 
 _DIALECTS = {"postgres": "postgres", "mysql": "mysql"}
 _MANY_ROWS = str(2**63 - 1)
@@ -119,8 +119,8 @@ def _compared(query: str, dialect: str) -> set[str]:
     """Names, in lower case, of the columns that a query compares; none where it does not parse, as lint will tell."""
     sql = re.sub(r"\$\{\w+\}|\$LAST_SYNC_TIMESTAMP", "null", query, flags=re.IGNORECASE)
     try:
-        tree = sqlglot.parse_one(sql, read=dialect)
-    except SqlglotError:
+        tree = parse_one(sql, dialect)
+    except (SqlglotError, RecursionError):
         return set()
     return {column.name.lower() for column in compared_columns(tree)} if isinstance(tree, exp.Query) else set()
 

@@ -20,6 +20,7 @@ from usersync.exchange.names import name
 from usersync.exchange.types import WireProperty, WireType
 from usersync.project.jinja.rendered import Rendered
 from usersync.project.schema import read_users
+from usersync.project.sql.reading import parse_one
 
 _DDL_DIALECT = "postgres"
 _REQUIRED = (exp.NotNullColumnConstraint, exp.PrimaryKeyColumnConstraint)
@@ -65,11 +66,11 @@ def _statements(text: str, path: str) -> Iterator[str]:
 
 def _table(statement: str, path: str) -> RecordedTable | None:
     try:
-        tree = sqlglot.parse_one(statement, read=_DDL_DIALECT)
+        tree = parse_one(statement, _DDL_DIALECT)
         if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
             return None
         schema, _ = read_users(Rendered(statement, SourceFile(path, statement), lambda: ("", [])), None)
-    except (SqlglotError, ConfigError):
+    except (SqlglotError, RecursionError, ConfigError):
         # `usersync record` writes the source's own SQL, whose types may be unknown here.
         return None
     required = {

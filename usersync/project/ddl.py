@@ -11,7 +11,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from usersync.project.sql.grammar import check_nul, check_words
 from usersync.project.sql.nodes import Nodes
-from usersync.project.sql.stumbles import check_written, understood
+from usersync.project.sql.reading import parse
+from usersync.project.sql.stumbles import check_written
 
 # Postgres' grammar keeps lengths and reads DuckDB's nested types; DuckDB's own drops `(254)`.
 DIALECT = "postgres"
@@ -51,8 +52,7 @@ def read_ddl(sql: str) -> Ddl:
     dialect = Dialect.get_or_raise(DIALECT)
     scan = _Scan(sql, list(dialect.tokenize(sql)))
     scan.run()
-    with understood():
-        parsed = dialect.parser().parse(scan.tokens, sql)
+    parsed = parse(scan.tokens, sql, dialect)
     statements = tuple(statement for statement in parsed if statement is not None)
     check_nul(sql, scan.tokens)
     # Checks are DuckDB's expressions, and judged as such where they are read.

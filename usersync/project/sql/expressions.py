@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
@@ -13,8 +12,9 @@ from usersync.project.sql.calls import refused_calls
 from usersync.project.sql.duckdb_parser import refusal
 from usersync.project.sql.errors import MisplacedError
 from usersync.project.sql.nodes import Nodes
+from usersync.project.sql.reading import parse_one
 from usersync.project.sql.statements import OTHERS, STATEMENTS
-from usersync.project.sql.stumbles import check_written, understood
+from usersync.project.sql.stumbles import check_written
 
 _NOT_SCALAR: Mapping[type[exp.Expr], str] = {
     exp.Query: "a subquery",
@@ -52,10 +52,10 @@ def scalar(text: str, dialect: str) -> Nodes[exp.Expr]:
     """
     try:
         # As an expression, so that a column may be called `comment` or `set`.
-        found = Nodes(sqlglot.parse_one(text, read=dialect, into=exp.Expr))
+        found = Nodes(parse_one(text, dialect, exp.Expr))
     except ParseError:
         try:
-            whole = Nodes(sqlglot.parse_one(text, read=dialect))
+            whole = Nodes(parse_one(text, dialect))
         except ParseError:
             whole = None
         if whole and (isinstance(whole.tree, exp.Query) or not_scalar(whole)):
@@ -75,7 +75,6 @@ def expression(text: str, dialect: str) -> Nodes[exp.Expr]:
         SqlglotError: it cannot be read or written.
         RecursionError: it is nested too deeply.
     """
-    with understood():
-        nodes = scalar(text, dialect)
+    nodes = scalar(text, dialect)
     check_written(nodes, text, dialect)
     return nodes

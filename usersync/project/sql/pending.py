@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import takewhile
 
 from sqlglot.tokenizer_core import Token
 from sqlglot.tokenizer_core import TokenType as T
 
 from usersync.project.sql.errors import Misplaced
-from usersync.project.sql.tokens import CLOSERS, ENDS_JOIN, EXPECTING, OPENERS, PAIRS, Tokens
+from usersync.project.sql.tokens import CLOSERS, ENDS_JOIN, EXPECTING, FREE_JOINS, OPENERS, PAIRS, Tokens, join_words
 
-_FREE_JOINS = frozenset({T.CROSS, T.NATURAL, T.POSITIONAL})
-_JOINED = _FREE_JOINS | {T.LEFT, T.RIGHT, T.FULL, T.INNER, T.OUTER, T.SEMI, T.ANTI, T.ASOF}
 _BRANCHES = frozenset({T.WHEN, T.THEN, T.ELSE, T.END})
 
 
@@ -53,9 +50,9 @@ class Pending:
 
     def _needs_condition(self, index: int) -> bool:
         """Whether a join is one that Postgres or MySQL refuse without."""
-        sides = set(takewhile(lambda kind: kind in _JOINED, reversed(self.tokens.kinds[:index])))
-        outer, dialect = bool(sides & {T.LEFT, T.RIGHT}), self.tokens.dialect
-        return not sides & _FREE_JOINS and (dialect == "postgres" or (outer and dialect == "mysql"))
+        sides, dialect = join_words(self.tokens.kinds, index), self.tokens.dialect
+        outer = bool(sides & {T.LEFT, T.RIGHT})
+        return not sides & FREE_JOINS and (dialect == "postgres" or (outer and dialect == "mysql"))
 
     def branches(self, index: int) -> Iterator[Misplaced]:
         """Keeps the open CASEs, and finds a WHEN that waits in vain."""

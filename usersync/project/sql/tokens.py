@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from sqlglot.tokenizer_core import Token
 from sqlglot.tokenizer_core import TokenType as T
@@ -29,6 +30,16 @@ QUERIES = frozenset({T.SELECT, T.WITH, T.VALUES, T.TABLE, T.L_PAREN})
 CONSTANTS = frozenset({T.NULL, T.TRUE, T.FALSE})
 VALUES = frozenset({T.NUMBER, T.STRING, T.IDENTIFIER, T.R_PAREN, T.R_BRACKET})
 """What is a value, or ends one."""
+
+
+FREE_JOINS = frozenset({T.CROSS, T.NATURAL, T.POSITIONAL})
+"""Joins with one of these have no condition."""
+_JOINED = FREE_JOINS | {T.LEFT, T.RIGHT, T.FULL, T.INNER, T.OUTER, T.SEMI, T.ANTI, T.ASOF}
+
+
+def join_words(kinds: Sequence[T | None], index: int) -> set[T | None]:
+    """What stands before the word JOIN at an index and belongs to it."""
+    return set(takewhile(_JOINED.__contains__, reversed(kinds[max(index - len(_JOINED), 0) : index])))
 
 
 class Tokens:
