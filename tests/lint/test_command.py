@@ -71,7 +71,14 @@ def test_warnings_fail_only_when_asked(project: Workspace, fail_on: str | None, 
 
 @pytest.mark.parametrize(
     "args",
-    [("--format", "yaml"), ("--fail-on", "never"), ("--nope",), ("models/none.sql",), ("--explain", "US999")],
+    [
+        ("--format", "yaml"),
+        ("--fail-on", "never"),
+        ("--nope",),
+        ("models/none.sql",),
+        ("--explain", "US999"),
+        ("--explain", ""),
+    ],
 )
 def test_a_wrong_call_is_2(project: Workspace, args: tuple[str, ...]) -> None:
     model(project, "a")

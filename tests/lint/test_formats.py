@@ -158,7 +158,7 @@ def test_a_new_report_has_the_rights_of_any_new_file(project: Workspace, tmp_pat
 def test_output_into_a_folder_that_is_not_there_is_2(project: Workspace, tmp_path: Path) -> None:
     outcome = project.run("lint", "--output", str(tmp_path / "none/lint.json"))
     assert (outcome.exit_code, outcome.stdout) == (2, "")
-    assert "No such file or directory" in outcome.stderr
+    assert outcome.stderr == f"error: {tmp_path / 'none/lint.json'}: No such file or directory\n"
 
 
 @pytest.mark.parametrize(("name", "expected"), [("json", "[]\n"), ("gitlab", "[]\n"), ("github", ""), ("text", "")])

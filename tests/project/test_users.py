@@ -143,6 +143,8 @@ def test_a_hint_about_types_does_not_mislead(workspace: Workspace, column: str) 
         "»a varchar(max)",
         "»a enum()",
         "»a enum('x', 1)",
+        "»a enum('x', 'y', 'x')",
+        f"»a varchar({'9' * 5000})",
         "»a decimal(39, 2)",
         "»a decimal(2, 3)",
         "»a decimal(0)",
@@ -414,6 +416,7 @@ def test_what_is_not_exact_or_not_a_name_may_not_identify(workspace: Workspace, 
         ("create table users (a int) {% if %}", "US001"),
         ("create table users (a int) {{ nope }}", "US003"),
         ("create table users ()", "US212"),
+        ("{{ config(identifiers = ['email']) }} create table users (email text)", "US102"),
     ],
 )
 def test_a_broken_file_is_one_problem_with_a_place(workspace: Workspace, text: str, code: str) -> None:

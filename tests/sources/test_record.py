@@ -7,11 +7,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.marks import marked, place
 from tests.servers import Database
 from tests.support import Outcome, Workspace
 from usersync.diagnostics import SourceFile
 from usersync.exchange.recorded import read_recorded as exported
-from usersync.project.recorded import DIALECTS, read_recorded, recorded_sql
+from usersync.project.recorded import DIALECTS, recorded_sql
+from usersync.project.recorded_ddl import read_recorded
 
 QUERY = "select id, email, updated_at from customers where updated_at >= ${updated_at}"
 FILE = "models/sources/crm.sql"
@@ -285,6 +287,54 @@ def test_a_broken_file_is_a_finding_with_a_place(kind: str, text: str) -> None:
     tables, [problem] = read_recorded(SourceFile(FILE, text), kind)
     assert (tables, problem.code) == ({}, "US002")
     assert problem.location is not None
+
+
+GOES_WRONG = [
+    ("create table t (id bigint\n  »email varchar(9))", "a comma is missing before 'email'"),
+    ("create table t (id bigint »email varchar(9))", "a comma is missing before 'email'"),
+    ("create table t (id bigint not null\n  »email varchar(9))", "a comma is missing before 'email'"),
+    ("create table t (id varchar(9) »email varchar(9))", "a comma is missing before 'email'"),
+    ("create table t (id bigint »not nul, email text)", "a NOT without NULL"),
+    ("create table t (id bigint »not, email text)", "a NOT without NULL"),
+    ("create table t (id bigint, »primry key (id))", "unexpected 'primry'"),
+    ("create table t (id bigint, primary key (»idd))", "the table has no column 'idd'"),
+    ("create table t (id bigint, email text, »ID text)", "'ID' is a column twice"),
+    ("create table t (id bigint); create index i on t (id, »emial)", "the table has no column 'emial'"),
+    ("create table t (id bigint); create index i on »u (id)", "an index of 'u', a table that is not above"),
+]
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mysql", "duckdb"])
+@pytest.mark.parametrize(("text", "message"), GOES_WRONG)
+def test_what_is_wrong_in_ddl_has_its_place(kind: str, text: str, message: str) -> None:
+    text, expected = marked(text)
+    _, [problem] = read_recorded(SourceFile(FILE, text), kind)
+    assert (problem.message, problem.location and place(problem.location)) == (f"recorded sources: {message}", expected)
+
+
+AS_SOURCES_SAY_IT = [
+    ("postgres", "create table t (a double precision, b timestamp(3) without time zone default now() not null)"),
+    ("postgres", 'create table t (a public.mood, b text[] collate "C", c interval day to second(3), d bit varying(3))'),
+    ("postgres", "create table t (a bigint generated always as identity (start with 1), check (not a is null))"),
+    (
+        "postgres",
+        "create table t (a int references u (id) on delete cascade\n  not null\n  deferrable)",
+    ),
+    ("mysql", "create table `t` (`a` int(10) unsigned zerofill NOT NULL AUTO_INCREMENT, PRIMARY KEY (`a`))"),
+    ("mysql", "create table t (a varchar(9) character set utf8mb4 collate utf8mb4_bin not null comment 'a\nb')"),
+    ("mysql", "create table t (a enum('x', 'y') not null default 'x', b national varchar(3), c long varchar)"),
+    ("sqlite", "create table t (a unsigned big int, b varying character(9), c native character(70) not null)"),
+    (
+        "duckdb",
+        "create table t (a timestamp with time zone, b struct(a integer, b varchar)[], c decimal(9, 2) not null)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "ddl"), AS_SOURCES_SAY_IT)
+def test_ddl_of_all_kinds_is_read(kind: str, ddl: str) -> None:
+    tables, problems = read_recorded(SourceFile(FILE, ddl), kind)
+    assert ([*tables], problems) == ([("", "t")], [])
 
 
 def test_words_cut_off_anywhere_raise_nothing(tmp_path: Path) -> None:

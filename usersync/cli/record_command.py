@@ -109,7 +109,7 @@ def _checked(console: Console, project: Project, connection: Connection, tables:
     """Says how a source is no longer as recorded; whether it is so."""
     from usersync.diagnostics import ConfigError
     from usersync.project.load import RECORDED
-    from usersync.project.recorded import read_recorded
+    from usersync.project.recorded_ddl import read_recorded
     from usersync.project.texts import read_file
     from usersync.sources.record import drift
 

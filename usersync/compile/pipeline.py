@@ -84,10 +84,10 @@ class Compiled:
 
 def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None, list[Diagnostic]]:
     """A pipeline compiled without asking any database, with all that is wrong with it."""
-    if project.users is None:
-        return None, []
     problems = [*_setting_problems(model), *_pushdown_problems(project, model)]
     dialect_at = model.location("dialect", length=len(model.dialect))
+    if project.users is None:
+        return None, [*problems, *_query_problems(project, model, dialect_at)]
     try:
         rendered = [render_model(project, model, incremental=incremental) for incremental in (False, True)]
         full, wrong = parse_query(rendered[0], model.dialect, dialect_at)
@@ -114,6 +114,18 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
     if names is not None:
         problems += [*_role_problems(model, names), *_nothing_mapped(compiled)]
     return compiled, problems
+
+
+def _query_problems(project: Project, model: Pipeline, dialect_at: Location) -> Iterable[Diagnostic]:
+    """What is wrong with a query, whatever users are."""
+    found: dict[Diagnostic, None] = {}
+    for incremental in (False, True):
+        try:
+            query = render_model(project, model, incremental=incremental)
+            found |= dict.fromkeys(parse_query(query, model.dialect, dialect_at)[1])
+        except ConfigError as error:
+            found |= dict.fromkeys(error.diagnostics)
+    return found
 
 
 def _all_of(error: ConfigError, project: Project, model: Pipeline, dialect_at: Location) -> Iterable[Diagnostic]:

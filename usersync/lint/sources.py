@@ -16,7 +16,7 @@ from usersync.lint.kinds import kind_of
 from usersync.lint.views import Tables, View
 from usersync.project.load import RECORDED
 from usersync.project.model import Connection, Project
-from usersync.project.recorded import read_recorded
+from usersync.project.recorded_ddl import read_recorded
 from usersync.project.texts import check_readable
 
 

@@ -17,7 +17,12 @@ Check = Callable[[Any], str | None]
 _DIRECTIVE = re.compile(r"%(-?.|$)", re.DOTALL)
 KNOWN_DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXFTDRes%")
 """strftime directives that an update time's format may use."""
-_INTERVAL = re.compile(r"\s*\d+\s*(microsecond|millisecond|second|minute|hour|day|week|month)s?\s*\Z", re.IGNORECASE)
+_INTERVAL = re.compile(
+    r"\s*(\d{1,18})\s*(microsecond|millisecond|second|minute|hour|day|week|month)s?\s*\Z", re.IGNORECASE
+)
+_DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 31}
+_LONGEST = 36_500
+"""How many days a lookback may have: no clock of a source is a century late."""
 _PERIODS = ("5m", "15m", "30m", "1h", "2h", "3h", "6h", "8h", "12h", "24h")
 
 
@@ -58,8 +63,10 @@ def _count_or_percentage(value: Any) -> str | None:
 
 
 def _interval(value: Any) -> str | None:
-    good = value in (0, None) or (isinstance(value, str) and _INTERVAL.match(value))
-    return None if good else "must be an interval such as '15 minutes'"
+    found = _INTERVAL.match(value) if isinstance(value, str) else None
+    if found and int(found[1]) * _DAYS.get(found[2].lower(), 1 / 24) > _LONGEST:
+        return "is longer than a century"
+    return None if found or value in (0, None) else "must be an interval such as '15 minutes'"
 
 
 def _format(value: Any) -> str | None:

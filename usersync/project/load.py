@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from usersync.project.jinja.tree import parse
 from usersync.project.model import Pipeline, Profile, Project, UserSchema
 from usersync.project.overrides import OVERRIDES, Decision, read_overrides
 from usersync.project.profiles.load import load_profile
-from usersync.project.render import render_users
+from usersync.project.render import check_macros, render_users
 from usersync.project.schema import read_users
 from usersync.project.texts import check_readable, read_text, source_file
 
@@ -72,7 +72,9 @@ def load_project(settings: Settings, *, lenient: bool = False, overlay: Mapping[
     overrides = _found(root, MODELS, "*.csv", overlay or {})
     decisions = _decisions(overrides, models, problems)
     texts = {file.path: file for file in (*files, *macros, *recorded, *(f for f in overrides if f.path == OVERRIDES))}
-    return Project(root, profile, users, models, tuple(problems), library, settings.vars, decisions, texts)
+    project = Project(root, profile, users, models, tuple(problems), library, settings.vars, decisions, texts)
+    wrong = [problem for problem in check_macros(project, macros) if problem not in problems]
+    return replace(project, problems=(*problems, *wrong)) if wrong else project
 
 
 def _found(root: Path, folder: str, pattern: str, overlay: Mapping[str, str]) -> tuple[SourceFile, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -160,12 +161,10 @@ class Reader:
         """A type with its options, where they are right."""
         found: PropertyType | str
         if kind is Kind.ENUM:
-            values = tuple(v.name for v in node.expressions if isinstance(v, exp.Literal) and v.is_string)
-            listed = values and len(values) == len(node.expressions)
-            found = PropertyType(kind, values=values) if listed else "an enum lists its values as strings"
+            found = _enum(node.expressions)
         else:
             numbers = [p.name for p in node.expressions if isinstance(p, exp.DataTypeParam)]
-            whole = all(n.isdigit() for n in numbers)
+            whole = all(n.isdecimal() and len(n) < 10 for n in numbers)
             found = _sized(kind, [int(n) for n in numbers]) if whole else f"{kind} takes whole numbers"
         if isinstance(found, PropertyType):
             return found
@@ -188,6 +187,15 @@ class Reader:
 
 def _said(node: exp.Expr) -> str:
     return node.sql(dialect=DDL_DIALECT)
+
+
+def _enum(listed: Sequence[exp.Expr]) -> PropertyType | str:
+    """An enum, or what is wrong with it."""
+    values = tuple(value.name for value in listed if isinstance(value, exp.Literal) and value.is_string)
+    if not values or len(values) < len(listed):
+        return "an enum lists its values as strings"
+    twice, times = Counter(values).most_common(1)[0]
+    return PropertyType(Kind.ENUM, values=values) if times == 1 else f"the enum lists {twice!r} twice"
 
 
 def _sized(kind: Kind, numbers: list[int]) -> PropertyType | str:

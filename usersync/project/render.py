@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jinja2 import Undefined
 from sqlglot import exp
 
-from usersync.diagnostics import SourceFile, did_you_mean
+from usersync.diagnostics import ConfigError, Diagnostic, SourceFile, did_you_mean
 from usersync.project.jinja.code import SETTINGS
 from usersync.project.jinja.functions import Function, TemplateProblem
 from usersync.project.jinja.macros import Library
 from usersync.project.jinja.rendered import Rendered
-from usersync.project.jinja.renderer import render
+from usersync.project.jinja.renderer import check_template, render
 from usersync.project.model import Pipeline, Profile, Project
 from usersync.project.profiles.secrets import SECRET
 
@@ -34,6 +34,19 @@ def render_model(project: Project, model: Pipeline, *, incremental: bool) -> Ren
 def render_users(file: SourceFile, library: Library, profile: Profile | None, variables: Mapping[str, Any]) -> Rendered:
     """`users.sql` as DDL."""
     return render(file, library, _common(profile, variables))
+
+
+def check_macros(project: Project, files: Iterable[SourceFile]) -> list[Diagnostic]:
+    """What is wrong in files of macros, whether a model calls them or not."""
+    nobody = Pipeline("", SourceFile("", ""), name="")
+    known = _Context(project, nobody, False).names().keys() | project.library.owners.keys()
+    problems: list[Diagnostic] = []
+    for file in files:
+        try:
+            check_template(file, known)
+        except ConfigError as error:
+            problems += error.diagnostics
+    return problems
 
 
 def _env_var(name: str, default: str | None = None) -> str:

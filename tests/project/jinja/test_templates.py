@@ -241,7 +241,7 @@ def test_a_value_that_a_template_computed_is_placed_at_its_expression(project: W
         ("select id {% »endif %}", "unknown tag 'endif'"),
         ("select {{ 1 +»}}", "unexpected"),
         ("select {% »foo %}", "unknown tag 'foo'"),
-        ("select {{ 'x' | nofilter }}", "No filter named 'nofilter'"),
+        ("select {{ 'x' | nofilter }}", "there is no filter 'nofilter'"),
         ("select id {#» comment", "Missing end of comment"),
         ("select {{ »'x }}", "unexpected char"),
         ("select {{ »1 / 0 }}", "division by zero"),

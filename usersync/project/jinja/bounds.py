@@ -8,10 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -27,8 +29,25 @@ class BoundError(Exception):
     """A template that goes on for too long, or grows too large."""
 
 
-class _Generator(CodeGenerator):
-    """Jinja's compiler, whose loops and joined texts are counted."""
+class Generator(CodeGenerator):
+    """Jinja's compiler, whose loops and joined texts are counted, and which keeps the names of a template."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asked: set[str] = set()
+        """Names that are looked up when it runs, as nothing before them defines them for sure."""
+        self.defined: set[str] = set()
+        """Names that it defines somewhere."""
+
+    def text(self) -> str:
+        """The Python that was written."""
+        written: StringIO = self.stream  # type: ignore[assignment]
+        return written.getvalue()
+
+    def enter_frame(self, frame: Frame) -> None:
+        self.asked |= {name for action, name in frame.symbols.loads.values() if action == VAR_LOAD_RESOLVE and name}
+        self.defined |= frame.symbols.stores
+        super().enter_frame(frame)
 
     def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 (named by Jinja's visitor)
         # The tree is shared: it must be the same afterwards.
@@ -55,7 +74,7 @@ class _Spent(threading.local):
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """A sandbox in which a template cannot go on for ever."""
 
-    code_generator_class = _Generator
+    code_generator_class = Generator
     intercepted_binops = frozenset({"*", "**"})
 
     def __init__(self, **options: Any) -> None:

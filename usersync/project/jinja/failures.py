@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from jinja2 import TemplateError, TemplateNotFound, UndefinedError, nodes
 
-from usersync.diagnostics import Diagnostic, Location, SourceFile, did_you_mean
+from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceFile, did_you_mean
 from usersync.project.jinja.bounds import BoundError
+from usersync.project.jinja.code import Code
 from usersync.project.jinja.environment import ENVIRONMENT
 from usersync.project.jinja.functions import TemplateProblem
 from usersync.project.jinja.tree import parse
@@ -42,12 +43,28 @@ def failure(error: Exception, file: SourceFile, known: Iterable[str]) -> Diagnos
     return Diagnostic("US001", f"template: {message}", where, hint)
 
 
+def check_names(file: SourceFile, compiled: Code, known: Collection[str]) -> None:
+    """Refuses a template with names that nothing defines, wherever they are: a branch that was not taken may be.
+
+    Raises:
+        ConfigError: there are some (US003), with their first places.
+    """
+    unknown = compiled.asked.difference(known)
+    if unknown:
+        raise ConfigError([_unknown(file, name, 0, known) for name in sorted(unknown)])
+
+
+def _unknown(file: SourceFile, name: str, start: int, known: Iterable[str]) -> Diagnostic:
+    hint = did_you_mean(name, [*known, *ENVIRONMENT.globals])
+    return Diagnostic("US003", f"template: {name!r} is undefined", _name_place(file, name, start), hint)
+
+
 def _undefined(error: UndefinedError, file: SourceFile, offset: int, known: Iterable[str]) -> Diagnostic:
     message = error.message or "something is undefined"
-    name = _UNDEFINED.search(message)
-    hint = did_you_mean(name[1], [*known, *ENVIRONMENT.globals]) if name else None
-    where = _name_place(file, name[1] if name else "", offset)
-    return Diagnostic("US003", f"template: {message}", where, hint)
+    name = _UNDEFINED.fullmatch(message)
+    if name:
+        return _unknown(file, name[1], offset, known)
+    return Diagnostic("US003", f"template: {message}", file.location(offset))
 
 
 def _offset(error: BaseException, file: SourceFile) -> int:
@@ -63,4 +80,5 @@ def _offset(error: BaseException, file: SourceFile) -> int:
 def _name_place(file: SourceFile, name: str, start: int) -> Location:
     """The first use of a name from an offset on: frames know the statement only."""
     uses = (node.lineno for node in parse(file).find_all(nodes.Name) if node.name == name and node.lineno >= start)
-    return file.location(min(uses, default=start))
+    first = min(uses, default=None)
+    return file.location(start) if first is None else file.location(first, len(name))

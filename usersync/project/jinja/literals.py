@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import nodes
 
 from usersync.diagnostics import Diagnostic, SourceFile
+from usersync.project.jinja.code import SETTINGS
 from usersync.project.jinja.tree import calls, key_offset
 
 
@@ -68,10 +69,13 @@ def read_settings(file: SourceFile, function: str) -> tuple[Settings | None, lis
         ConfigError: the template is not valid Jinja (US001).
     """
     found = calls(file, function)
-    if not found:
-        return None, []
-    call, offset = found[0], found[0].node.lineno
     problems = [
+        _misplaced(file, other, call, function) for other in SETTINGS - {function} for call in calls(file, other)
+    ]
+    if not found:
+        return None, problems
+    call, offset = found[0], found[0].node.lineno
+    problems += [
         Diagnostic("US104", f"{function}() is called twice", file.location(again.node.lineno, len(function)))
         for again in found[1:]
     ]
@@ -89,6 +93,12 @@ def read_settings(file: SourceFile, function: str) -> tuple[Settings | None, lis
         settings.literals[keyword.key] = literal
         settings.keys[keyword.key] = key_offset(file, keyword.key, keyword.value.lineno)
     return settings, problems
+
+
+def _misplaced(file: SourceFile, name: str, call: nodes.Call, function: str) -> Diagnostic:
+    """Settings of another kind of file, which would be passed over."""
+    hint = f"the settings of this file are those of {function}()"
+    return Diagnostic("US102", f"{name}() has no place here", file.location(call.node.lineno, len(name)), hint)
 
 
 def _literal(file: SourceFile, node: nodes.Node) -> Literal:

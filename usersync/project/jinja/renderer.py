@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from jinja2 import Template
@@ -10,7 +10,7 @@ from jinja2 import Template
 from usersync.diagnostics import ConfigError, SourceFile
 from usersync.project.jinja.code import code
 from usersync.project.jinja.environment import ENVIRONMENT
-from usersync.project.jinja.failures import failure
+from usersync.project.jinja.failures import check_names, failure
 from usersync.project.jinja.macros import Library
 from usersync.project.jinja.marks import unmarked
 from usersync.project.jinja.rendered import Rendered, Segment
@@ -31,6 +31,19 @@ def render(file: SourceFile, library: Library, context: Mapping[str, Any]) -> Re
     return Rendered(text, file, trace)
 
 
+def check_template(file: SourceFile, names: Collection[str]) -> None:
+    """Refuses a template that cannot be rendered, whatever it is called with.
+
+    Args:
+        file: Its text.
+        names: The names that it may use.
+
+    Raises:
+        ConfigError: it is not valid (US001), or uses an undefined name (US003).
+    """
+    check_names(file, code(file, None), names)
+
+
 class _Rendering:
     """One rendering: the context, the files seen and, when tracing, marks in all that is written."""
 
@@ -43,6 +56,7 @@ class _Rendering:
 
     def of(self, file: SourceFile) -> str:
         """The text that a template makes."""
+        check_template(file, self.context)
         try:
             with ENVIRONMENT.rendering():
                 return self.template(file).render(self.context)
@@ -55,7 +69,7 @@ class _Rendering:
         if self.traced:
             self.files.append(file)
         compiled = code(file, len(self.files) - 1 if self.traced else None)
-        return Template.from_code(ENVIRONMENT, compiled, ENVIRONMENT.make_globals(None))
+        return Template.from_code(ENVIRONMENT, compiled.python, ENVIRONMENT.make_globals(None))
 
     def _macro(self, name: str) -> Callable[..., str]:
         """A macro that is looked up when called, so that macro files may use each other in any order."""

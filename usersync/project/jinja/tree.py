@@ -8,11 +8,14 @@ from functools import lru_cache
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from usersync.diagnostics import ConfigError, Diagnostic, SourceFile
+from usersync.diagnostics import ConfigError, Diagnostic, SourceFile, did_you_mean
 from usersync.project.jinja.environment import ENVIRONMENT
 from usersync.project.texts import check_readable
 
-_Called = nodes.Call | nodes.Filter | nodes.Test
+Called = nodes.Call | nodes.Filter | nodes.Test
+
+
+_LONG_NUMBER = re.compile(r"\d{4300,}")
 
 
 def parse(file: SourceFile) -> nodes.Template:
@@ -30,7 +33,16 @@ def calls(file: SourceFile, function: str) -> list[nodes.Call]:
     Raises:
         ConfigError: the template is not valid Jinja (US001).
     """
-    return [call for call in _shared(file)[1] if isinstance(call, nodes.Call) and is_call(call, function)]
+    return [call for call in called(file) if isinstance(call, nodes.Call) and is_call(call, function)]
+
+
+def called(file: SourceFile) -> list[Called]:
+    """All that a template calls, filters and tests.
+
+    Raises:
+        ConfigError: the template is not valid Jinja (US001).
+    """
+    return _shared(file)[1]
 
 
 def is_call(call: nodes.Call, *functions: str) -> bool:
@@ -48,34 +60,40 @@ def unshared(file: SourceFile) -> nodes.Template:
 
 
 @lru_cache(maxsize=4096)
-def _shared(file: SourceFile) -> tuple[nodes.Template, list[_Called]]:
+def _shared(file: SourceFile) -> tuple[nodes.Template, list[Called]]:
     return _parsed(file)
 
 
-def _parsed(file: SourceFile) -> tuple[nodes.Template, list[_Called]]:
+def _parsed(file: SourceFile) -> tuple[nodes.Template, list[Called]]:
     """The tree of a template, and all that is called in it."""
     check_readable(file)
     try:
         tree = ENVIRONMENT.parse(file.text, file.path, file.path)
-        called: list[_Called] = []
+        called: list[Called] = []
         _start(tree, called)
     except TemplateSyntaxError as error:
         where = file.location(error.lineno)
         message = re.sub(r" at \d+$", "", error.message or "syntax error")
         raise ConfigError(Diagnostic("US001", f"template: {message}", where)) from None
+    except ValueError:
+        # Python reads no longer ones.
+        long = _LONG_NUMBER.search(file.text)
+        where = file.location(long.start(), len(long[0])) if long else file.location(0)
+        raise ConfigError(Diagnostic("US001", "template: a number has too many digits", where)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US001", "template: nested too deeply", file.location(0))) from None
     for call in called:
         _no_key_twice(file, getattr(call, "kwargs", ()))
+        _known(file, call)
     return tree, called
 
 
-def _start(node: nodes.Node, called: list[_Called]) -> int:
+def _start(node: nodes.Node, called: list[Called]) -> int:
     """Gives every expression the offset of its first character: Jinja has that of an operator, bracket or dot.
 
     Calls, filters and tests are collected in the same walk.
     """
-    if isinstance(node, _Called):
+    if isinstance(node, Called):
         called.append(node)
     # An operand of a comparison has no place of its own, only what it holds.
     places = [] if node.lineno is None else [node.lineno]
@@ -87,6 +105,14 @@ def _start(node: nodes.Node, called: list[_Called]) -> int:
     if node.lineno is None or isinstance(node, nodes.Expr):
         node.lineno = min(places, default=0)
     return node.lineno
+
+
+def _known(file: SourceFile, call: Called) -> None:
+    """Refuses filters and tests that there are not: Jinja looks for those in a branch only when it comes there."""
+    kind, names = ("filter", ENVIRONMENT.filters) if isinstance(call, nodes.Filter) else ("test", ENVIRONMENT.tests)
+    if not isinstance(call, nodes.Call) and call.name not in names:
+        where, hint = file.location(call.lineno), did_you_mean(call.name, names)
+        raise ConfigError(Diagnostic("US001", f"template: there is no {kind} {call.name!r}", where, hint))
 
 
 def _no_key_twice(file: SourceFile, keywords: Iterable[nodes.Keyword]) -> None:
