@@ -3,6 +3,9 @@
 import pytest
 
 from tests.support import Workspace
+from usersync.diagnostics import SourceFile
+from usersync.project.jinja.macros import Library
+from usersync.project.jinja.renderer import render
 
 DEEP = {
     "brackets": "select id, " + "(" * 1000 + "x" + ")" * 1000 + " as y from t",
@@ -62,6 +65,19 @@ ENDLESS = [
     "{{ 9 ** (9 ** 9) }}",
     "{% set x = namespace(s = 'x') %}{% for i in range(60) %}{% set x.s = x.s ~ x.s %}{% endfor %}",
     "{{ 'x'.ljust(10 ** 12) }}",
+    "{{ '%99999999999s' % 'x' }}",
+    "{{ '%*d' % (99999999999, 1) }}",
+    "{{ '{:>99999999999}'.format(1) }}",
+    "{{ '%99999999999s' | format('x') }}",
+    "{% set a = 'x' * 900000 %}{{ a | replace('x', a) }}",
+    "{% set a = 'x' * 900000 %}{{ a.replace('x', a) }}",
+    "{% set a = 'x' * 900000 %}{{ ([a] * 100000) | join }}",
+    "{{ range(99999) | join('x' * 900000) }}",
+    "{% set a = 'x' * 900000 %}{{ a.join(['x'] * 100000) }}",
+    "{% set a = ['x' * 900000] * 100000 %}{{ a }}",
+    "{% set a = 'x' * 900000 %}{% for i in range(90000) %}{{ a }}{% endfor %}",
+    "{% set a = 'x' * 900000 %}{% set b %}{% for i in range(90000) %}{{ a }}{% endfor %}{% endset %}",
+    "{% macro m(a) %}{% for i in range(90000) %}{{ a }}{% endfor %}{% endmacro %}{{ m('x' * 900000) }}",
     "{{ 'x' | center(10 ** 12) }}",
     "{{ 'a\nb' | indent(10 ** 12) }}",
     "{% if true %}" * 3000 + "{% endif %}" * 3000,
@@ -102,3 +118,18 @@ def test_odd_characters_are_read_or_refused(workspace: Workspace, text: str, dia
     if text == "\ud800":
         text = "{{ '\\ud800' }}"
     assert codes(workspace, f"select id, x{text}y as z from t where a = '{text}'", dialect) <= {"US001", "US002"}
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ '%s since 20240101' % 'id' }}", "id since 20240101"),
+        ("{{ '{} since 20240101: {}'.format('id', 20240102) }}", "id since 20240101: 20240102"),
+        ("{{ '%05d' | format(20240101) }}", "20240101"),
+        ("{{ ['a', 'b'] | join(', ') }}{{ [1, 2] | join }}{{ '-'.join('abc') }}", "a, b12a-b-c"),
+        ("{{ 'aXb' | replace('X', 'y') }}{{ 'aXb'.replace('X', 'z', 1) }}", "aybazb"),
+        ("{{ 'a' | center(3) }}{{ 'a' | indent(width=2, first=true) }}", " a   a"),
+    ],
+)
+def test_texts_are_as_they_were(template: str, text: str) -> None:
+    assert render(SourceFile("m.sql", template), Library(), {}).sql == text

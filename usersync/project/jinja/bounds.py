@@ -6,7 +6,7 @@ A build renders a template as well as lint does, so that what takes for ever is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any
@@ -17,16 +17,14 @@ from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from usersync.project.jinja.growth import GROWING, BoundError, check_length, growing, grown, size
+
 STEPS = 100_000
 """How many turns of loops and calls one rendering may take."""
 _VIEW = 50
 """How many of them a view takes that is rendered on the way."""
-LENGTH = 10_000_000
-"""How long a text may become, in characters; how many digits a number may have, at most."""
-
-
-class BoundError(Exception):
-    """A template that goes on for too long, or grows too large."""
+WRITTEN = 10_000_000
+"""How many characters a template may write."""
 
 
 class Generator(CodeGenerator):
@@ -75,13 +73,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """A sandbox in which a template cannot go on for ever."""
 
     code_generator_class = Generator
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"*", "**", "%"})
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._spent = _Spent()
-        for name in ("center", "indent"):
-            self.filters[name] = _with_small_numbers(self.filters[name])
+        for name in GROWING:
+            self.filters[name] = growing(name, self.filters[name])
 
     @contextmanager
     def rendering(self) -> Iterator[None]:
@@ -121,42 +119,41 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         Raises:
             BoundError: it is too long.
         """
-        _check(len(text))
+        check_length(len(text))
         return text
+
+    @staticmethod
+    def concat(parts: Iterable[str]) -> str:
+        """What a template, a macro or a block has written, in one.
+
+        Raises:
+            BoundError: it is too long.
+        """
+        kept, length = [], 0
+        for part in parts:
+            length += len(part)
+            if length > WRITTEN:
+                raise BoundError(f"it writes more than {WRITTEN:,} characters")
+            kept.append(part)
+        return "".join(kept)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 (as Jinja names it)
         __self.step()
-        if isinstance(getattr(__obj, "__self__", None), str):
-            _check_numbers((*args, *kwargs.values()))
+        # The sandbox has a format() of its own round that of a text.
+        method = getattr(__obj, "__wrapped__", __obj)
+        text = getattr(method, "__self__", None)
+        if isinstance(text, str):
+            check_length(grown(method.__name__, text, *args, *kwargs.values()))
         return super().call(__context, __obj, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if isinstance(left, int) and isinstance(right, int):
             bits = left.bit_length()
-            _check(bits * max(right, 1) if operator == "**" else bits + right.bit_length())
+            check_length(bits * max(right, 1) if operator == "**" else bits + right.bit_length())
         elif operator == "*":
             for text, times in ((left, right), (right, left)):
                 if isinstance(text, str | list | tuple) and isinstance(times, int):
-                    _check(len(text) * times)
+                    check_length(size(text) * times)
+        elif operator == "%" and isinstance(left, str):
+            check_length(grown("format", left, *(right if isinstance(right, tuple) else [right])))
         return super().call_binop(context, operator, left, right)
-
-
-def _check(length: int) -> None:
-    if length > LENGTH:
-        raise BoundError(f"a text or number in it becomes longer than {LENGTH:,}")
-
-
-def _check_numbers(values: Iterable[Any]) -> None:
-    for value in values:
-        if isinstance(value, int):
-            _check(value)
-
-
-def _with_small_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that pads a text, not beyond what is bearable."""
-
-    def padded(text: Any, *args: Any, **kwargs: Any) -> Any:
-        _check_numbers((*args, *kwargs.values()))
-        return function(text, *args, **kwargs)
-
-    return padded

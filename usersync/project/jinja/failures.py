@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable
 from jinja2 import TemplateError, TemplateNotFound, UndefinedError, nodes
 
 from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceFile, did_you_mean
-from usersync.project.jinja.bounds import BoundError
 from usersync.project.jinja.code import Code
 from usersync.project.jinja.environment import ENVIRONMENT
 from usersync.project.jinja.functions import TemplateProblem
+from usersync.project.jinja.growth import BoundError
 from usersync.project.jinja.tree import parse
 
 _UNDEFINED = re.compile(r"'([^']+)' is undefined")
