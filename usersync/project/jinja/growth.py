@@ -16,7 +16,7 @@ LENGTH = 1_000_000
 GROWING = ("center", "indent", "join", "replace", "format", "string", "list", "tojson")
 """Filters whose text may be much longer than what they are given."""
 _WIDTH = re.compile(
-    r"%(?:\([^()]*\))?[-+ #0]*[0-9]*\.?([0-9]{7,18})"  # of `%` and the filter
+    r"%(?:\([^()]*\))?[-+ #0]*(?:[0-9]{0,6}\.)?([0-9]{7,18})"  # of `%` and the filter
     r"|\{[^{}]*:[^{}]*?([0-9]{7,18})"  # of the method
 )
 _GIVEN_WIDTH = re.compile(r"%[-+ #0]*[0-9.]*\*|\{[^{}]*:[^{}]*\{")
