@@ -1,5 +1,7 @@
 """Whatever is deep, long or endless: lint ends with a finding or with none, and never with a traceback."""
 
+import time
+
 import pytest
 
 from tests.support import Workspace
@@ -102,3 +104,17 @@ def test_odd_characters_are_read_or_refused(workspace: Workspace, text: str, dia
     if text == "\ud800":
         text = "{{ '\\ud800' }}"
     assert codes(workspace, f"select id, x{text}y as z from t where a = '{text}'", dialect) <= {"US001", "US002"}
+
+
+WIDE = {
+    "conditions": "select id from t where " + " and ".join(f"x <> {i}" for i in range(3000)),
+    "cases": "select id, case " + " ".join(f"when x = {i} then {i}" for i in range(2000)) + " end as n from t",
+}
+
+
+@pytest.mark.parametrize("what", WIDE)
+def test_long_queries_over_recorded_tables_are_looked_at_once(workspace: Workspace, what: str) -> None:
+    workspace.write("models/sources/it.sql", "create table t (id bigint not null, x integer, primary key (id));")
+    began = time.process_time()
+    assert codes(workspace, WIDE[what]) == set()
+    assert time.process_time() - began < 8

@@ -14,6 +14,7 @@ from usersync.compile.sql import DIALECT
 from usersync.compile.tables import default_schema
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Source
+from usersync.project.sql.duckdb_parser import refusal
 from usersync.project.sql.stumbles import understood
 
 _HINT = "say it in DuckDB's SQL with dialect = 'duckdb'"
@@ -110,17 +111,33 @@ def check_translation(query: Query, dialect: str) -> None:
     """
     if dialect == DIALECT:
         return
+    written = ""
     try:
         with understood():
             changed = next(((node, what) for node in query.nodes.all for what in _changes(node, dialect)), None)
             if changed is None:
-                query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
+                written = query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise _refused(query, query.tree, f"{dialect} that DuckDB cannot say: {reason}") from None
     if changed is not None:
         node, what = changed
         raise _refused(query, node, f"{what} of {dialect} is not the same in DuckDB")
+    _check_written(query, written, dialect)
+
+
+def _check_written(query: Query, sql: str, dialect: str) -> None:
+    """Refuses what was written as it came, since sqlglot knows no other words for it, and DuckDB does not read."""
+    wrong = refusal(sql)
+    if wrong is None:
+        return
+    word = sql[wrong.offset : wrong.offset + wrong.length]
+    # `version as of` is one token.
+    named = [offset for offset, text in query.words if text.upper().split(" ")[0] == word.upper()]
+    # Where the word is written once it is the culprit, or next to it.
+    where = query.rendered.location(named[0], len(word)) if len(named) == 1 else query.location(query.tree)
+    message = f"{dialect} that DuckDB cannot say: {wrong.message}"
+    raise ConfigError(Diagnostic("US002", message, where, _HINT))
 
 
 def _changes(node: exp.Expr, dialect: str) -> Iterator[str]:

@@ -39,8 +39,10 @@ def not_scalar(nodes: Nodes[exp.Expr]) -> tuple[exp.Expr, str] | None:
 
 
 def free_columns(nodes: Nodes[exp.Expr]) -> list[exp.Column]:
-    """The columns that an expression reads: the parameters of its lambdas are none."""
+    """The columns that an expression reads: the parameters of its lambdas and list comprehensions are none."""
     bound = {name.name.lower() for part in nodes.of(exp.Lambda) for name in part.expressions}
+    for each in nodes.of(exp.Comprehension):
+        bound |= {name.name.lower() for part in ("expression", "position") if (name := each.args.get(part))}
     return [column for column in nodes.of(exp.Column) if column.parts[0].name.lower() not in bound]
 
 
