@@ -18,7 +18,7 @@ from usersync.project.sql.duckdb_parser import refusal
 from usersync.project.sql.stumbles import understood
 
 _HINT = "say it in DuckDB's SQL with dialect = 'duckdb'"
-_SAME_NAMES = frozenset({"make_date", "isfinite"})
+_SAME_NAMES = frozenset({"make_date", "isfinite", "all"})
 """Functions that sqlglot does not know and DuckDB has alike."""
 
 
@@ -46,6 +46,12 @@ def _broken(node: exp.Expr) -> bool:
     if isinstance(inner, exp.Literal):
         return not inner.is_string and "." in inner.this
     return isinstance(inner, exp.Cast) and inner.to.is_type(*_BROKEN)
+
+
+def _unnamed_series(node: exp.Expr) -> bool:
+    """A series in FROM whose one column has the name of the table: that means the whole row in DuckDB."""
+    alias = node.parent.args.get("alias") if isinstance(node.parent, exp.Table) else None
+    return alias is not None and not alias.columns
 
 
 def _left_over(node: exp.Expr) -> bool:
@@ -86,6 +92,8 @@ _CHANGES = (
     _Change((exp.TimeToStr, exp.StrToTime, exp.StrToDate), "a format with parts that DuckDB has not", _left_over),
     _Change((exp.Like, exp.ILike), "a pattern that may hold backslashes", _escapes, ("postgres", "mysql", "bigquery")),
     _Change(exp.Substring, "a substring that may begin before the text", _from_start),
+    _Change(exp.ExplodingGenerateSeries, "a series without the name of its column, as in g(n),", _unnamed_series),
+    _Change(exp.Parameter, "the operator @, which is abs()"),
     _Change(exp.SimilarTo, "SIMILAR TO"),
     _Change(exp.Like, "LIKE, which takes no account of case there", dialects=("sqlite",)),
     _Change(exp.Length, "the length in bytes", lambda n: bool(n.args.get("binary"))),
@@ -141,7 +149,9 @@ def _check_written(query: Query, sql: str, dialect: str) -> None:
 
 
 def _changes(node: exp.Expr, dialect: str) -> Iterator[str]:
-    unknown = isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) and not isinstance(node.parent, exp.Table)
+    unknown = isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) and not isinstance(
+        node.parent, exp.Table | exp.Hint
+    )
     if unknown and node.name.lower() not in _SAME_NAMES:
         yield f"{node.name}()"
     for change in _CHANGES:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import dropwhile
 from typing import cast
 
 from sqlglot import exp
@@ -108,7 +110,7 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         raise ConfigError(parse_error(rendered, error, _way_out(error, sql, tokens, dialect.lower()))) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
-    nodes = _one_query(rendered, statements, tokens)
+    nodes = _one_query(rendered, statements, tokens, dialect)
     columns, problems = output_columns(rendered, nodes.tree, tokens)
     wrong = refusal(sql, written=rendered.sql) if dialect.lower() == DIALECT else None
     # A column without a name has a rule of its own.
@@ -144,6 +146,9 @@ def _dialect(name: str, where: Location | None) -> Dialect:
         raise ConfigError(Diagnostic("US108", f"there is no SQL dialect {name!r}", where, hint)) from None
 
 
+_TRANSLATED = "DuckDB runs the query: say it in its SQL with dialect = 'duckdb'"
+
+
 def check_calls(query: Query, dialect: str = DIALECT) -> None:
     """Refuses a query that calls anything but functions of values.
 
@@ -154,23 +159,28 @@ def check_calls(query: Query, dialect: str = DIALECT) -> None:
     Raises:
         ConfigError: it calls another function (US501).
     """
+    own = query.dialect.lower() == dialect
     found = [
-        Diagnostic("US501", f"a query cannot call {name}()", query.location(node), hint)
+        Diagnostic("US501", f"a query cannot call {name}()", query.location(node), hint if own else _TRANSLATED)
         for node, name, hint in refused_calls(query.nodes.of(exp.Func), dialect)
     ]
     if found:
         raise ConfigError(found)
 
 
-def _one_query(rendered: Rendered, statements: Sequence[Nodes[exp.Expr]], tokens: Sequence[Token]) -> Nodes[exp.Query]:
+def _one_query(
+    rendered: Rendered, statements: Sequence[Nodes[exp.Expr]], tokens: Sequence[Token], dialect: str
+) -> Nodes[exp.Query]:
     if not statements:
         hint = "write the SELECT below config()"
         raise ConfigError(Diagnostic("US002", "the model has no query", rendered.location(len(rendered.sql)), hint))
     if len(statements) > 1:
-        where = locate(rendered, statements[1].tree)
+        where = rendered.location(*_second(tokens))
         raise ConfigError(Diagnostic("US501", "a model is one SELECT: this is a second statement", where))
     [nodes] = statements
     for node in nodes.of(*_REFUSED):
+        if isinstance(node, exp.Parameter) and dialect.lower() in _ABSOLUTE:
+            continue
         # Places take another rendering: they are found only for what is wrong.
         where = rendered.location(tokens[0].start) if node is nodes.tree else _place(rendered, node, tokens)
         if isinstance(node, OTHERS) and node is nodes.tree:
@@ -178,7 +188,9 @@ def _one_query(rendered: Rendered, statements: Sequence[Nodes[exp.Expr]], tokens
         if isinstance(node, (*_WRITES, *OTHERS)):
             raise ConfigError(Diagnostic("US501", f"a model only reads: {_word(node)} is refused", where))
         hint = "the cursor is ${updated_at}; other values come from var() and env_var()"
-        raise ConfigError(Diagnostic("US003", f"unknown parameter {node.sql()}", where, hint))
+        spelled = _PARAMETER.match(rendered.sql, _offset(node, tokens))
+        written = spelled[0] if spelled else node.sql(comments=False)
+        raise ConfigError(Diagnostic("US003", f"unknown parameter {written}", where, hint))
     if isinstance(nodes.tree, exp.Subquery):
         nodes = Nodes(nodes.tree.unnest())
     if not isinstance(nodes.tree, exp.Select | exp.SetOperation):
@@ -194,10 +206,35 @@ _FIRST_WORDS: dict[type[exp.Expr], tuple[str, ...]] = {
 }
 
 
+_PARAMETER = re.compile(r"[@$:?]+[\w.]*")
+_ABSOLUTE = frozenset({"postgres", "redshift"})
+"""Dialects in which `@` is an operator, the absolute value."""
+
+
 def _place(rendered: Rendered, node: exp.Expr, tokens: Sequence[Token]) -> Location:
+    token = _first_word(node, tokens)
+    if token is None:
+        return locate(rendered, node)
+    spelled = _PARAMETER.match(rendered.sql, token.start)
+    return rendered.location(token.start, len(spelled[0]) if spelled else len(token.text))
+
+
+def _first_word(node: exp.Expr, tokens: Sequence[Token]) -> Token | None:
     words = next((words for kind, words in _FIRST_WORDS.items() if isinstance(node, kind)), ())
-    token = next((t for t in tokens if t.text.upper() in words), None)
-    return rendered.location(token.start, len(token.text)) if token else locate(rendered, node)
+    return next((t for t in tokens if t.text.upper() in words), None)
+
+
+def _offset(node: exp.Expr, tokens: Sequence[Token]) -> int:
+    token = _first_word(node, tokens)
+    return token.start if token else 0
+
+
+def _second(tokens: Sequence[Token]) -> tuple[int, int]:
+    """Where the second statement begins, and how long its first word is."""
+    said = dropwhile(lambda t: t.token_type is TokenType.SEMICOLON, tokens)
+    rest = dropwhile(lambda t: t.token_type is not TokenType.SEMICOLON, said)
+    token = next(t for t in rest if t.token_type is not TokenType.SEMICOLON)
+    return token.start, token.end + 1 - token.start
 
 
 def _word(node: exp.Expr) -> str:
