@@ -24,6 +24,7 @@ from usersync.project.sql.calls import refused_calls
 from usersync.project.sql.duckdb_parser import EMPTY_NAME, refusal
 from usersync.project.sql.errors import MisplacedError, parse_error
 from usersync.project.sql.grammar import check, check_nul, check_words
+from usersync.project.sql.methods import with_plain_calls
 from usersync.project.sql.nodes import Nodes, locate
 from usersync.project.sql.statements import OTHERS, STATEMENTS
 from usersync.project.sql.stumbles import check_written, understood
@@ -100,6 +101,8 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         sql, tokens = with_placeholders(rendered, reader)
         with understood():
             parsed = reader.parser().parse(tokens, sql)
+            if dialect == DIALECT:
+                parsed = [statement and with_plain_calls(statement, sql) for statement in parsed]
         statements = [Nodes(s) for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
         check_nul(sql, tokens)
         if dialect.lower() != DIALECT:

@@ -12,6 +12,7 @@ from sqlglot.errors import ParseError
 from usersync.project.sql.calls import refused_calls
 from usersync.project.sql.duckdb_parser import refusal
 from usersync.project.sql.errors import MisplacedError
+from usersync.project.sql.methods import with_plain_calls
 from usersync.project.sql.nodes import Nodes
 from usersync.project.sql.statements import OTHERS, STATEMENTS
 from usersync.project.sql.stumbles import check_written, understood
@@ -54,7 +55,7 @@ def scalar(text: str, dialect: str) -> Nodes[exp.Expr]:
     """
     try:
         # As an expression, so that a column may be called `comment` or `set`.
-        found = Nodes(sqlglot.parse_one(text, read=dialect, into=exp.Expr))
+        found = Nodes(with_plain_calls(sqlglot.parse_one(text, read=dialect, into=exp.Expr), text))
     except ParseError:
         try:
             whole = Nodes(sqlglot.parse_one(text, read=dialect))
