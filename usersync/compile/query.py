@@ -15,7 +15,7 @@ from sqlglot.dialects.dialect import Dialect, Dialects
 from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from usersync.compile.outputs import OutputColumn, item_spans, output_columns
+from usersync.compile.outputs import OutputColumn, item_spans, output_columns, uneven_sets
 from usersync.compile.placeholders import is_placeholder, tokens_of, with_placeholders
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
@@ -110,16 +110,27 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
         for statement in statements:
             check_written(statement, sql, dialect)
     except SqlglotError as error:
-        raise ConfigError(parse_error(rendered, error, _way_out(error, sql, tokens, dialect.lower()))) from None
+        problem = parse_error(rendered, error, _way_out(error, sql, tokens, dialect.lower()))
+        raise ConfigError(_in_own_text(problem, rendered, sql, dialect)) from None
     except RecursionError:
         raise ConfigError(Diagnostic("US002", "SQL: nested too deeply", rendered.location(0))) from None
     nodes = _one_query(rendered, statements, tokens, dialect)
     columns, problems = output_columns(rendered, nodes.tree, tokens)
+    problems += uneven_sets(rendered, nodes)
     wrong = refusal(sql, written=rendered.sql) if dialect.lower() == DIALECT else None
     # A column without a name has a rule of its own.
     if wrong and not (problems and wrong.message == EMPTY_NAME):
         raise ConfigError(parse_error(rendered, MisplacedError(wrong)))
     return Query(rendered, nodes, columns, dialect, sql), problems
+
+
+def _in_own_text(problem: Diagnostic, rendered: Rendered, sql: str, dialect: str) -> Diagnostic:
+    """An error that sqlglot finds in a macro, where DuckDB finds it in what the model gave to the macro."""
+    where = problem.location
+    if where is None or where.file == rendered.file.path or dialect != DIALECT or not (wrong := refusal(sql)):
+        return problem
+    other = parse_error(rendered, MisplacedError(wrong), problem.hint)
+    return other if other.location and other.location.file == rendered.file.path else problem
 
 
 _QUERIES = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.L_PAREN})
@@ -142,11 +153,11 @@ _ANOTHER_WAY = "say it in another way, or select from a view of the database tha
 
 
 def _dialect(name: str, where: Location | None) -> Dialect:
-    try:
-        return Dialect.get_or_raise(name)
-    except ValueError:
-        hint = did_you_mean(name, [known.value for known in Dialects if known.value])
-        raise ConfigError(Diagnostic("US108", f"there is no SQL dialect {name!r}", where, hint)) from None
+    known = [each.value for each in Dialects if each.value]
+    # With settings behind it, as sqlglot allows, it would be none of the names that are compared.
+    if name not in known:
+        raise ConfigError(Diagnostic("US108", f"there is no SQL dialect {name!r}", where, did_you_mean(name, known)))
+    return Dialect.get_or_raise(name)
 
 
 _TRANSLATED = "DuckDB runs the query: say it in its SQL with dialect = 'duckdb'"

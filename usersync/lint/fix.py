@@ -171,4 +171,5 @@ def _diff(path: str, before: Text, after: Text) -> Iterator[str]:
 
 
 def _lines(text: Text) -> list[str]:
-    return [f"{line}\n" for line in text.raw.split("\n")[:-1]] + ([last] if (last := text.raw.split("\n")[-1]) else [])
+    *lines, last = text.data.decode().split("\n")
+    return [f"{line}\n" for line in lines] + ([last] if last else [])

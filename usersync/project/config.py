@@ -9,6 +9,7 @@ from typing import Any
 
 from usersync.diagnostics import Diagnostic, SourceFile, did_you_mean
 from usersync.project.jinja.literals import Settings
+from usersync.project.jinja.tree import extent
 from usersync.project.model import NAME, Pipeline
 
 Check = Callable[[Any], str | None]
@@ -17,7 +18,11 @@ Check = Callable[[Any], str | None]
 _DIRECTIVE = re.compile(r"%(-?.|$)", re.DOTALL)
 KNOWN_DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXFTDRes%")
 """strftime directives that an update time's format may use."""
-_INTERVAL = re.compile(r"\s*\d+\s*(microsecond|millisecond|second|minute|hour|day|week|month)s?\s*\Z", re.IGNORECASE)
+_INTERVAL = re.compile(r"\s*(\d+)\s*(microsecond|millisecond|second|minute|hour|day|week|month)s?\s*\Z", re.IGNORECASE)
+_SECONDS = {
+    **{"microsecond": 1e-6, "millisecond": 1e-3, "second": 1, "minute": 60, "hour": 3600},
+    **{"day": 86_400, "week": 604_800, "month": 2_592_000},
+}
 _PERIODS = ("5m", "15m", "30m", "1h", "2h", "3h", "6h", "8h", "12h", "24h")
 
 
@@ -58,8 +63,11 @@ def _count_or_percentage(value: Any) -> str | None:
 
 
 def _interval(value: Any) -> str | None:
-    good = value in (0, None) or (isinstance(value, str) and _INTERVAL.match(value))
-    return None if good else "must be an interval such as '15 minutes'"
+    written = _INTERVAL.match(value) if isinstance(value, str) else None
+    if not written and value not in (0, None):
+        return "must be an interval such as '15 minutes'"
+    long = written and int(written[1]) * _SECONDS[written[2].lower()] > _SECONDS["month"] * 12 * 1000
+    return "must be of 1,000 years at most" if long else None
 
 
 def _format(value: Any) -> str | None:
@@ -156,7 +164,8 @@ def checked(
         elif literal.value is None:
             continue
         elif wrong := known[key].check(literal.value):
-            problems.append(Diagnostic(known[key].code, f"{key} {wrong}", file.location(literal.offset)))
+            where = file.location(literal.offset, extent(file.text, literal.offset))
+            problems.append(Diagnostic(known[key].code, f"{key} {wrong}", where))
         else:
             values[key] = literal.value
     return values, problems

@@ -9,9 +9,10 @@ from typing import Any
 
 from usersync.diagnostics import ConfigError, Diagnostic, SourceFile, did_you_mean
 from usersync.project.config import pipeline
+from usersync.project.jinja.failures import uncompilable
 from usersync.project.jinja.literals import read_settings
 from usersync.project.jinja.macros import Library
-from usersync.project.jinja.tree import parse
+from usersync.project.jinja.tree import calls, parse
 from usersync.project.model import Pipeline, Profile, Project, UserSchema
 from usersync.project.overrides import OVERRIDES, Decision, read_overrides
 from usersync.project.profiles.load import load_profile
@@ -96,6 +97,7 @@ def _library(macros: tuple[SourceFile, ...], problems: list[Diagnostic]) -> Libr
             problems += error.diagnostics
         else:
             read.append(file)
+            problems += uncompilable(file)
     try:
         library = Library(tuple(read))
         return library if library.owners else Library()
@@ -124,6 +126,10 @@ def _users(
         problems += error.diagnostics
         return None
     problems += wrong
+    for call in calls(file, "config"):
+        where = file.location(call.node.lineno, len("config"))
+        hint = "the settings of users.sql are those of users()"
+        problems.append(Diagnostic("US108", "config() is for models", where, hint))
     return schema
 
 

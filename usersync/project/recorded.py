@@ -134,7 +134,7 @@ def read_recorded(file: SourceFile, kind: str) -> tuple[dict[tuple[str, str], Re
     problems: list[Diagnostic] = []
     for statement in _statements(tokens):
         try:
-            _Reader(file, statement).read(tables)
+            _Reader(file, statement, kind).read(tables)
         except ConfigError as error:
             problems += error.diagnostics
     return tables, problems
@@ -166,8 +166,8 @@ _CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
 class _Reader:
     """One statement, word by word."""
 
-    def __init__(self, file: SourceFile, tokens: list[Token]) -> None:
-        self.file, self.tokens, self.at = file, tokens, 0
+    def __init__(self, file: SourceFile, tokens: list[Token], kind: str) -> None:
+        self.file, self.tokens, self.kind, self.at = file, tokens, kind, 0
 
     def read(self, tables: dict[tuple[str, str], RecordedTable]) -> None:
         """Adds the statement's table, or its index to the table."""
@@ -190,15 +190,18 @@ class _Reader:
         columns: list[RecordedColumn] = []
         key: tuple[str, ...] = ()
         for item in self.items():
-            inner = _Reader(self.file, item)
+            inner = _Reader(self.file, item, self.kind)
             if inner.word() in _CONSTRAINTS and not _quoted(item[0], self.file):
                 key = inner.constraint() or key
             else:
                 column, keyed = inner.column()
+                if any(other.name == column.name for other in columns):
+                    raise inner.wrong(f"the column {column.name!r} is there twice", item[0])
                 columns.append(column)
                 key = (column.name,) if keyed else key
         if not columns:
             raise self.wrong("a table without columns")
+        self.check_there(key, columns)
         strict = {name.lower() for name in key}
         known = tuple(replace(c, nullable=c.nullable and c.name.lower() not in strict) for c in columns)
         view = any(comment.strip() == VIEW for comment in self.tokens[0].comments)
@@ -209,11 +212,22 @@ class _Reader:
             self.full_name()
         self.expect("ON")
         schema, name = self.full_name()
-        columns = tuple(item[0].text for item in self.items() if item)
+        items = self.items()
+        columns = tuple(item[0].text for item in items)
         found = tables.get((schema.lower(), name.lower()))
         if found is None:
             raise self.wrong(f"an index of {name!r}, a table that is not above")
+        # What is more than a name may be an expression.
+        self.check_there([item[0].text for item in items if len(item) == 1], found.columns)
         tables[found.id] = replace(found, indexes=tuple(sorted({*found.indexes, columns})))
+
+    def check_there(self, names: Iterable[str], columns: Iterable[RecordedColumn]) -> None:
+        """Refuses the columns of a key or index that are none of the table's."""
+        known = {column.name.lower() for column in columns}
+        for name in names:
+            if name.lower() not in known:
+                token = next(t for t in reversed(self.tokens) if t.text == name)
+                raise self.wrong(f"the table has no column {name!r}", token)
 
     def constraint(self) -> tuple[str, ...]:
         """The columns of a primary key; none of another constraint."""
@@ -233,11 +247,25 @@ class _Reader:
             token = self.next()
             depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
         kind = ""
+        self.check_type(start)
         if self.at > start:
             kind = self.file.text[self.tokens[start].start : self.tokens[self.at - 1].end + 1]
         rest = [token.text.upper() for token in self.tokens[self.at :]]
+        if "NOT" in rest and ("NOT", "NULL") not in pairwise(rest):
+            raise self.wrong("unexpected 'not': NULL is missing", self.tokens[self.at + rest.index("NOT")])
         required = any(pair == ("NOT", "NULL") for pair in pairwise(rest)) or "NOT NULL" in rest
         return RecordedColumn(name, kind, not required), any(word.startswith("PRIMARY") for word in rest)
+
+    def check_type(self, start: int) -> None:
+        """Refuses what is no type for sure, whatever types the source has."""
+        said = self.tokens[start : self.at]
+        if not said and self.kind != "sqlite":
+            raise self.wrong("a column without a type", self.tokens[0])
+        if [token.text.upper() for token in said[:2]] == ["KEY", "("]:
+            raise self.wrong(f"unexpected {self.tokens[0].text!r}", self.tokens[0])
+        for before, token in pairwise(said):
+            if "\n" in self.file.text[before.end : token.start] and token.text not in {")", "("}:
+                raise self.wrong("a comma is missing before it", token)
 
     def items(self) -> list[list[Token]]:
         """What stands between the parentheses that begin here, split at its commas."""
@@ -279,8 +307,8 @@ class _Reader:
         self.at += 1
         return self.tokens[self.at - 1]
 
-    def wrong(self, what: str) -> ConfigError:
-        token = self.tokens[min(self.at, len(self.tokens) - 1)]
+    def wrong(self, what: str, token: Token | None = None) -> ConfigError:
+        token = token or self.tokens[min(self.at, len(self.tokens) - 1)]
         where = self.file.location(token.start, max(1, token.end - token.start + 1))
         hint = "this file is written by `usersync record`: record again"
         return ConfigError(Diagnostic("US002", f"recorded sources: {what}", where, hint))

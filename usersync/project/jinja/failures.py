@@ -9,11 +9,28 @@ from jinja2 import TemplateError, TemplateNotFound, UndefinedError, nodes
 
 from usersync.diagnostics import Diagnostic, Location, SourceFile, did_you_mean
 from usersync.project.jinja.bounds import BoundError
+from usersync.project.jinja.code import code
 from usersync.project.jinja.environment import ENVIRONMENT
 from usersync.project.jinja.functions import TemplateProblem
-from usersync.project.jinja.tree import parse
+from usersync.project.jinja.tree import extent, parse
 
 _UNDEFINED = re.compile(r"'([^']+)' is undefined")
+
+
+def uncompilable(file: SourceFile) -> list[Diagnostic]:
+    """Why a file of macros cannot be run, whether anything calls them or not: Jinja looks at names last of all."""
+    for macro in parse(file).find_all(nodes.Macro):
+        names: set[str] = set()
+        for parameter in macro.args:
+            if parameter.name in names:
+                message = f"template: macro {macro.name!r} has two parameters {parameter.name!r}"
+                return [Diagnostic("US001", message, file.location(parameter.lineno, len(parameter.name)))]
+            names.add(parameter.name)
+    try:
+        code(file, None)
+    except Exception as error:  # of whatever the file says
+        return [failure(error, file, ())]
+    return []
 
 
 def failure(error: Exception, file: SourceFile, known: Iterable[str]) -> Diagnostic:
@@ -25,7 +42,7 @@ def failure(error: Exception, file: SourceFile, known: Iterable[str]) -> Diagnos
         known: The names that it may use.
     """
     offset = _offset(error, file)
-    where, hint = file.location(offset), None
+    where, hint = file.location(offset, extent(file.text, offset)), None
     match error:
         case TemplateProblem():
             return Diagnostic(error.code, error.message, where, error.hint)
@@ -63,4 +80,5 @@ def _offset(error: BaseException, file: SourceFile) -> int:
 def _name_place(file: SourceFile, name: str, start: int) -> Location:
     """The first use of a name from an offset on: frames know the statement only."""
     uses = (node.lineno for node in parse(file).find_all(nodes.Name) if node.name == name and node.lineno >= start)
-    return file.location(min(uses, default=start))
+    place = min(uses, default=start)
+    return file.location(place, extent(file.text, place))
