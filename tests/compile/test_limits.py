@@ -75,3 +75,15 @@ def test_calls_behind_a_value_work_in_queries_mappings_and_checks(files: Workspa
     files.build()
     assert files.rows("select email, name from users") == [("ann@x.com", "Ann")]
     assert rejected(files) == [("2", "check (name.length() > 1) is false")]
+
+
+def test_a_column_whose_type_cannot_be_written_stands_in_no_ones_way(files: Workspace) -> None:
+    files.users("email varchar, name varchar")
+    files.write("a.csv", "id,mail\n1,ann@x.com\n")
+    query = "select id, mail, row(id, mail) as pair from 'a.csv'"
+    files.model("a", query, connection="lake", user_id="id", mapping={"email": "mail", "name": "'x'"})
+    files.build()
+    assert files.rows("select email, name from users") == [("ann@x.com", "x")]
+    files.model("a", query, connection="lake", user_id="id", mapping={"name": "'y'"})
+    files.build()
+    assert files.rows("select name from users") == [("y",)]
