@@ -109,6 +109,21 @@ def test_what_is_wrong_in_a_model_is_not_said_of_the_macro_that_it_calls(project
     assert project.run("lint", str(project.root / "models/m.sql")).exit_code == 1
 
 
+def test_what_a_named_model_breaks_on_in_a_macro_is_shown_with_it(project: Workspace) -> None:
+    project.write("models/m.sql", CONFIG + "select id, {{ clean('email email') }} as email from t")
+    project.write("models/n.sql", CONFIG + "select id, email from t")
+    named = project.run("lint", str(project.root / "models/m.sql"))
+    assert (named.exit_code, "macros/m.sql:2" in named.stdout) == (1, True)
+    assert project.run("lint", str(project.root / "models/n.sql")).exit_code == 0
+
+
+def test_a_nul_in_a_mapping_is_an_error(project: Workspace) -> None:
+    project.write(
+        "models/m.sql", CONFIG.replace("'email'}", "'coalesce(email, \\'a\0b\\')'}") + "select id, email from t"
+    )
+    assert {error.code for error in errors(project)} == {"US002"}
+
+
 BROKEN_SOURCES = [
     ("email varchar,", "email varchar"),
     ("not null", "not nul"),

@@ -11,7 +11,7 @@ from sqlglot.errors import ParseError
 
 from usersync.project.sql.calls import refused_calls
 from usersync.project.sql.duckdb_parser import refusal
-from usersync.project.sql.errors import MisplacedError
+from usersync.project.sql.errors import Misplaced, MisplacedError
 from usersync.project.sql.methods import with_plain_calls
 from usersync.project.sql.nodes import Nodes
 from usersync.project.sql.statements import OTHERS, STATEMENTS
@@ -78,6 +78,8 @@ def expression(text: str, dialect: str) -> Nodes[exp.Expr]:
         SqlglotError: it cannot be read or written.
         RecursionError: it is nested too deeply.
     """
+    if "\0" in text:
+        raise MisplacedError(Misplaced(text.index("\0"), 1, "a NUL character"))
     with understood():
         nodes = scalar(text, dialect)
     check_written(nodes, text, dialect)
