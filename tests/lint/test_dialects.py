@@ -44,6 +44,7 @@ def test_what_analysts_write_has_no_errors(tmp_path: Path, dialect: str) -> None
 UNREAD = {
     "postgres": [
         "select id, @ -5 as size from t",
+        "select id from t order by id using >, name using < nulls last",
     ],
     "mysql": [
         "select id, j.x from t, json_table(d, '$[*]' columns (x int path '$' default '0' on empty null on error)) as j",
