@@ -172,3 +172,19 @@ def test_a_finding_ends_where_the_word_or_text_ends(project: Workspace, good: st
         (each.location.line, each.location.column, each.location.length) for each in errors(project) if each.location
     ]
     assert (line, column, length) in where
+
+
+def test_a_check_that_is_a_bare_text_is_an_error(project: Workspace) -> None:
+    project.write("models/users.sql", "create table users (\n  email varchar check ('x')\n);")
+    [error] = errors(project)
+    assert (error.code, place(error.location)) == ("US212", (2, 24))
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(project: Workspace) -> None:
+    file = project.root / "none/lint.json"
+    outcome = project.run("lint", "--output", str(file))
+    assert (outcome.exit_code, f"{file}: No such file" in outcome.stderr) == (2, True)
+
+
+def test_an_empty_code_is_no_rule(project: Workspace) -> None:
+    assert project.run("lint", "--explain", "").exit_code == 2

@@ -39,8 +39,6 @@ def unknown_names(query: Query, view: View | None) -> Iterator[Unknown]:
         query: As parsed.
         view: With what is recorded of its connection; None where nothing is, and only its own queries tell.
     """
-    if view is None and not query.nodes.of(exp.CTE, exp.Subquery):
-        return
     try:
         with understood():
             scopes = [

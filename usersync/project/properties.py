@@ -163,6 +163,8 @@ class Reader:
             values = tuple(v.name for v in node.expressions if isinstance(v, exp.Literal) and v.is_string)
             listed = values and len(values) == len(node.expressions)
             found = PropertyType(kind, values=values) if listed else "an enum lists its values as strings"
+            if len(set(values)) < len(values):
+                found = "an enum lists each value once"
         else:
             numbers = [p.name for p in node.expressions if isinstance(p, exp.DataTypeParam)]
             whole = all(n.isdigit() for n in numbers)
@@ -190,8 +192,14 @@ def _said(node: exp.Expr) -> str:
     return node.sql(dialect=DDL_DIALECT)
 
 
+_NUMBERS = {Kind.DECIMAL: 2, Kind.VARCHAR: 1}
+"""How many numbers a type takes at most."""
+
+
 def _sized(kind: Kind, numbers: list[int]) -> PropertyType | str:
     """A type with its numbers, or what is wrong with them."""
+    if len(numbers) > _NUMBERS.get(kind, len(numbers)):
+        return f"{kind} takes {_NUMBERS[kind]} number{'s' * (_NUMBERS[kind] > 1)} at most"
     if kind is Kind.DECIMAL:
         precision, scale = (*numbers, *((0,) if numbers else (18, 3)))[:2]
         good = 1 <= precision <= 38 and scale <= precision
@@ -224,6 +232,8 @@ def _check_problem(text: str, path: str, kind: PropertyType) -> tuple[str, str, 
     if refused:
         node, what = refused
         return "US212", f"check of property {path!r}: {what} is not allowed", *(first_offset(node) or (0, 1))
+    if isinstance(nodes.tree, exp.Literal):
+        return "US212", f"check of property {path!r}: {nodes.tree.sql()} is no condition", 0, len(text)
     for column in free_columns(nodes):
         if not _names(column, path, kind):
             message = f"check of property {path!r} may name that property only, not {column.sql()}"

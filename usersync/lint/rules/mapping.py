@@ -29,11 +29,13 @@ def mapping_unknown_column(checked: Checked) -> Iterator[Diagnostic]:
     """
     yield from checked.found.get("US201", ())
     yield from checked.known.get("US201", ())
-    # What sqlglot needs to know of scopes takes a while to import.
-    from usersync.lint.unknown import unknown_names
-
     for compiled, query in queries(checked):
         view = checked.sources.view(compiled, query)
+        if view is None and not query.nodes.of(exp.CTE, exp.Subquery):
+            continue
+        # What sqlglot needs to know of scopes takes a while to import.
+        from usersync.lint.unknown import unknown_names
+
         for found in unknown_names(query, view):
             start, length = first_offset(found.name) or (0, 1)
             owner = compiled.model.connection if view and found.what == "column" else "the query"
