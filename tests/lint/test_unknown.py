@@ -30,6 +30,7 @@ UNKNOWN = [
     "select id from q union all select »nope from q",
     "select id, list_transform(tags, lambda t: t || »z) as l from q",
     "select id, email from q as a where »q.id = 1",
+    "select id, »mail from (values (1, 'a'), (2, 'b')) as v (id, email)",
     "select r.id, r.»mail as m from (select id, email from q) as r",
 ]
 
@@ -63,6 +64,7 @@ def test_a_name_that_no_query_has_is_found_where_it_is_written(workspace: Worksp
 
 
 KNOWN = [
+    "select v.id, email from (values (1, 'a')) as v (id, email)",
     "select q.id, q.s.a as a, s.b as b from q",
     "select id, q as whole from q",
     "select id, [t || i::varchar for t, i in tags if t <> ''] as l from q",
@@ -95,3 +97,39 @@ def test_a_text_in_double_quotes_is_no_unknown_column_of_sqlite(workspace: Works
     settings = {"connection": "app", "user_id": "id", "dialect": "sqlite", "pushdown": "native"}
     workspace.model("m", sql, mapping={"ref": "name"}, **settings)
     assert [finding for finding in lint(workspace.load()) if finding.code == "US201"] == []
+
+
+def test_a_recursive_query_has_the_columns_that_it_is_given(workspace: Workspace) -> None:
+    first, rest = "select id, 0 from t", "select t.id, level + 1 from t join r using (id)"
+    sql = f"with recursive r (id, level) as ({first} union all {rest})"
+    assert unknown(workspace, f"{sql} select id, level from r") == []
+    [finding] = unknown(workspace, f"{sql} select id, lvel from r")
+    assert finding.hint == "did you mean 'level'?"
+
+
+TYPES = [
+    ("select id::»intger as id from t", "{}"),
+    ("select id, cast(email as »text2(20)) as e from t", "{}"),
+    ("select id, try_cast(email as »dat) as dat from t", "{}"),
+    ("select id, email from t", "email::»varchr"),
+]
+
+
+@pytest.mark.parametrize(("query", "expression"), TYPES)
+def test_a_type_that_duckdb_has_not_is_an_error(workspace: Workspace, query: str, expression: str) -> None:
+    workspace.profile({"lake": {"type": "duckdb", "path": "lake.duckdb"}})
+    workspace.users("ref varchar")
+    ref = expression if expression != "{}" else "id::varchar"
+    config = f"{{{{ config(connection = 'lake', user_id = 'id', mapping = {{'ref': '{ref}'}}) }}}}\n"
+    text, expected = marked(config + query)
+    workspace.write("models/m.sql", text)
+    [error] = workspace.errors()
+    assert (error.code, place(error.location)) == ("US003", expected)
+
+
+@pytest.mark.parametrize("kind", ["varint", "guid", "timestamp_ns[]", "struct(a hugeint)", "crm.mood", "uint8"])
+def test_types_that_duckdb_has_or_may_have_are_none(workspace: Workspace, kind: str) -> None:
+    workspace.profile({"lake": {"type": "duckdb", "path": "lake.duckdb"}})
+    workspace.users("ref varchar")
+    workspace.model("m", f"select id, x::{kind} as x from t", connection="lake", user_id="id", mapping={"ref": "id"})
+    assert workspace.errors() == []

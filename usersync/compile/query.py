@@ -21,6 +21,7 @@ from usersync.compile.sql import DIALECT
 from usersync.diagnostics import ConfigError, Diagnostic, Location, did_you_mean
 from usersync.project.jinja.rendered import Rendered
 from usersync.project.sql.calls import refused_calls
+from usersync.project.sql.casts import unknown_type
 from usersync.project.sql.duckdb_parser import EMPTY_NAME, refusal
 from usersync.project.sql.errors import MisplacedError, parse_error
 from usersync.project.sql.grammar import check, check_nul, check_words
@@ -117,10 +118,13 @@ def parse_query(rendered: Rendered, dialect: str, dialect_at: Location | None = 
     nodes = _one_query(rendered, statements, tokens, dialect)
     columns, problems = output_columns(rendered, nodes.tree, tokens)
     problems += uneven_sets(rendered, nodes)
-    wrong = refusal(sql, written=rendered.sql) if dialect.lower() == DIALECT else None
+    wrong = refusal(sql, written=rendered.sql) if dialect == DIALECT else None
     # A column without a name has a rule of its own.
     if wrong and not (problems and wrong.message == EMPTY_NAME):
         raise ConfigError(parse_error(rendered, MisplacedError(wrong)))
+    if dialect == DIALECT and (unknown := unknown_type(nodes, sql)):
+        where = rendered.location(unknown.offset, unknown.length)
+        problems.append(Diagnostic("US003", unknown.message, where))
     return Query(rendered, nodes, columns, dialect, sql), problems
 
 

@@ -169,8 +169,11 @@ class _Search:
         if isinstance(source, exp.Table):
             columns = None if _renamed(source) or self.view is None else self.view.columns(source)
             return [column.name for column in columns.values()] if columns is not None else None
-        if not isinstance(source, Scope) or depth > 100 or source.is_udtf:
+        if not isinstance(source, Scope) or depth > 100:
             return None
+        if source.is_udtf:
+            rows: exp.Expr = source.expression
+            return _listed(rows)
         if id(source) not in self._returned:
             self._returned[id(source)] = self._names_of(source, depth)
         return self._returned[id(source)]
@@ -191,7 +194,8 @@ class _Search:
             if names is None:
                 return None
             found += names
-        return [*given, *found[len(given) :]]
+        rest = found[len(given) :]
+        return None if "" in rest else [*given, *rest]
 
     def _expanded(self, scope: Scope, node: exp.Expr, depth: int) -> list[str] | None:
         if not bare_star(node.this if isinstance(node, exp.Column) else node):
@@ -269,10 +273,19 @@ def _renamed(node: exp.Expr) -> bool:
 
 
 def _named(node: exp.Expr) -> list[str] | None:
-    """The name of what is selected; None where it has none, or is more than one column."""
+    """The name of what is selected, empty where only a database knows it; None where it may be more than one column."""
     inner = node.unalias()
-    if isinstance(inner, exp.Columns | exp.UDTF | exp.Aliases) or not isinstance(
-        node, exp.Alias | exp.Column | exp.Dot
-    ):
+    if isinstance(inner, exp.Columns | exp.UDTF) or isinstance(node, exp.Aliases):
         return None
-    return [node.alias_or_name] if node.alias_or_name else None
+    if isinstance(node, exp.Alias | exp.Column | exp.Dot):
+        return [node.alias_or_name]
+    return None if isinstance(node, exp.Anonymous) else [""]
+
+
+def _listed(rows: exp.Expr) -> list[str] | None:
+    """The columns of rows that are written out, where all of them are given names."""
+    alias = rows.args.get("alias")
+    if not isinstance(rows, exp.Values) or alias is None or not rows.expressions:
+        return None
+    width = len(rows.expressions[0].expressions) if isinstance(rows.expressions[0], exp.Tuple) else 1
+    return [column.name for column in alias.columns] if len(alias.columns) == width else None

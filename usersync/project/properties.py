@@ -12,6 +12,7 @@ from usersync.project.ddl import DIALECT as DDL_DIALECT
 from usersync.project.ddl import Ddl, Written
 from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import NAME, RESERVED, Property
+from usersync.project.sql.casts import unknown_type
 from usersync.project.sql.errors import broken
 from usersync.project.sql.expressions import expression, free_columns, not_scalar
 from usersync.project.sql.nodes import first_offset
@@ -234,6 +235,8 @@ def _check_problem(text: str, path: str, kind: PropertyType) -> tuple[str, str, 
         return "US212", f"check of property {path!r}: {what} is not allowed", *(first_offset(node) or (0, 1))
     if isinstance(nodes.tree, exp.Literal):
         return "US212", f"check of property {path!r}: {nodes.tree.sql()} is no condition", 0, len(text)
+    if unknown := unknown_type(nodes, text):
+        return "US212", f"check of property {path!r}: {unknown.message}", unknown.offset, unknown.length
     for column in free_columns(nodes):
         if not _names(column, path, kind):
             message = f"check of property {path!r} may name that property only, not {column.sql()}"
