@@ -65,7 +65,7 @@ CASES = [
     Bad("broken SQL", sql("select id, email\nform »t"), 2, "SQL: unexpected"),
     Bad("a query that ends too early", sql("select id, email from t »where"), 2, "incomplete SQL near 'where'"),
     Bad("no query", sql("-- later") + "»", 2, "the model has no query", "write the SELECT"),
-    Bad("two statements", sql("select id, email from t;\nselect »id from t"), 2, "this is a second statement"),
+    Bad("two statements", sql("select id, email from t;\n»select id from t"), 2, "this is a second statement"),
     Bad("insert", sql("»insert into t values (1, 'x')"), 2, "INSERT is refused"),
     Bad("attach", sql("»attach 'other.duckdb' as other"), 2, "ATTACH is refused"),
     Bad("copy", sql("»copy t to 'out.csv'"), 2, "COPY is refused"),

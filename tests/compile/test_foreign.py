@@ -109,3 +109,44 @@ def test_what_only_sqlglot_knows_is_an_error_of_duckdb(dialect: str, expression:
     query = parsed(f"select {expression} as v from t", dialect)
     with pytest.raises(duckdb.Error):
         duckdb.execute(f"with t as ({T}) {query.tree.sql(dialect='duckdb')}")
+
+
+UNREAD = [
+    ("postgres", "select id, xmlelement(name a, x) as x from t"),
+    ("postgres", "with recursive r as (select 1 as id) search depth first by id set o select id from r"),
+    ("mysql", "select straight_join c.id from c straight_join e on e.id = c.id"),
+    ("mysql", "select id, group_concat(name order by id limit 1) as n from t group by id"),
+    ("sqlite", "select id from t indexed by i where id = 3"),
+    ("sqlite", "with recursive r(id) as (select 1 union all select id + 1 from r limit 9) select id from r"),
+    ("bigquery", "select id from t for system_time as of current_timestamp()"),
+    ("snowflake", "select f.value as id from t, table(flatten(input => t.items)) as f"),
+    ("redshift", "select id, n::varchar(max) as n from t"),
+    ("tsql", "select top 3 with ties id from t order by id"),
+    ("tsql", "select id, sum(x) as s from t group by id with rollup"),
+    ("clickhouse", "select id from t limit 1 by id"),
+    ("clickhouse", "select id, tag from t array join tags as tag"),
+    ("oracle", "select level as id from dual connect by level <= 10"),
+    ("spark", "select id from t version as of 5"),
+    ("trino", "select t.id, t.r.* from t"),
+]
+
+
+@pytest.mark.parametrize(("dialect", "sql"), UNREAD)
+def test_what_is_passed_on_as_it_is_must_be_read_by_duckdb(dialect: str, sql: str) -> None:
+    query = parsed(sql, dialect)
+    with pytest.raises(duckdb.Error):
+        duckdb.extract_statements(query.tree.sql(dialect="duckdb"))
+    with pytest.raises(ConfigError) as caught:
+        check_translation(query, dialect)
+    [problem] = caught.value.diagnostics
+    assert problem.code == "US002"
+    assert problem.message.startswith(f"{dialect} that DuckDB cannot say: ")
+
+
+def test_the_word_that_duckdb_does_not_read_is_shown_where_it_was_written() -> None:
+    query = parsed("select id\nfrom t version as of 5", "spark")
+    with pytest.raises(ConfigError) as caught:
+        check_translation(query, "spark")
+    [problem] = caught.value.diagnostics
+    assert problem.location is not None
+    assert (problem.location.line, problem.location.column, problem.location.length) == (2, 8, 7)

@@ -64,3 +64,26 @@ def test_a_bare_null_fits_every_property(files: Workspace) -> None:
     files.model("a", "select id from 'a.csv'", connection="lake", user_id="id", mapping=mapping)
     files.build()
     assert files.rows("select a, b, c from identities") == [(None, None, None)]
+
+
+def test_calls_behind_a_value_work_in_queries_mappings_and_checks(files: Workspace) -> None:
+    files.users("email varchar, name varchar check (name.length() > 1)")
+    files.write("a.csv", "id,mail,name\n1, Ann@X.com,Ann\n2,b@x.com,B\n")
+    mapping = {"email": "mail.lower()", "name": "name.trim()"}
+    query = "select id, a.mail.trim() as mail, name from 'a.csv' as a where mail.contains('@')"
+    files.model("a", query, connection="lake", user_id="id", mapping=mapping)
+    files.build()
+    assert files.rows("select email, name from users") == [("ann@x.com", "Ann")]
+    assert rejected(files) == [("2", "check (name.length() > 1) is false")]
+
+
+def test_a_column_whose_type_cannot_be_written_stands_in_no_ones_way(files: Workspace) -> None:
+    files.users("email varchar, name varchar")
+    files.write("a.csv", "id,mail\n1,ann@x.com\n")
+    query = "select id, mail, row(id, mail) as pair from 'a.csv'"
+    files.model("a", query, connection="lake", user_id="id", mapping={"email": "mail", "name": "'x'"})
+    files.build()
+    assert files.rows("select email, name from users") == [("ann@x.com", "x")]
+    files.model("a", query, connection="lake", user_id="id", mapping={"name": "'y'"})
+    files.build()
+    assert files.rows("select name from users") == [("y",)]

@@ -136,3 +136,15 @@ def test_odd_characters_are_read_or_refused(workspace: Workspace, text: str, dia
 )
 def test_texts_are_as_they_were(template: str, text: str) -> None:
     assert render(SourceFile("m.sql", template), Library(), {}).sql == text
+
+
+WIDE = {
+    "conditions": "select id from t where " + " and ".join(f"x <> {i}" for i in range(3000)),
+    "cases": "select id, case " + " ".join(f"when x = {i} then {i}" for i in range(2000)) + " end as n from t",
+}
+
+
+@pytest.mark.parametrize("what", WIDE)
+def test_long_queries_over_recorded_tables_are_looked_at_once(workspace: Workspace, what: str) -> None:
+    workspace.write("models/sources/it.sql", "create table t (id bigint not null, x integer, primary key (id));")
+    assert codes(workspace, WIDE[what]) == set()

@@ -146,11 +146,11 @@ def test_macros_and_users_sql_are_mended_too(project: Workspace) -> None:
 @pytest.mark.parametrize("mark", [b"", BOM_UTF8])
 def test_diff_writes_nothing_and_can_be_applied(project: Workspace, end: str, last: str, mark: bytes) -> None:
     file = project.root / "models/m.sql"
-    before = mark + (IDLE + " -- noqa" + last).replace("\n", end).encode()
+    before = mark + ("{# noqa #}" + IDLE + " -- noqa" + last).replace("\n", end).encode()
     file.write_bytes(before)
     outcome = project.run("lint", "--diff", "--fail-on", "warning")
     assert outcome.exit_code == 1
-    assert outcome.stderr == "2 warnings; 2 would be fixed\n"
+    assert outcome.stderr == "3 warnings; 3 would be fixed\n"
     assert file.read_bytes() == before
     patch = subprocess.run(
         ["git", "apply", "-"], input=outcome.stdout.encode(), cwd=project.root, capture_output=True, check=False

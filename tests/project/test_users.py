@@ -145,6 +145,8 @@ def test_a_hint_about_types_does_not_mislead(workspace: Workspace, column: str) 
         "»a enum('x', 1)",
         "»a enum('x', 'y', 'x')",
         f"»a varchar({'9' * 5000})",
+        "»a decimal(10, 2, 3)",
+        "»a varchar(3, 4)",
         "»a decimal(39, 2)",
         "»a decimal(2, 3)",
         "»a decimal(0)",

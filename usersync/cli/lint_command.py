@@ -63,7 +63,7 @@ def command(console: Console, /, explain: str | None, **options: Any) -> int:
     Findings go to stdout; exit code 1 says that there are errors, 3 that there was nothing to check. Comments such as
     `-- noqa: US211` silence findings, [tool.usersync.lint] in pyproject.toml sets rules and levels.
     """
-    return _lint(console, _Options(**options)) if explain is None else _explain(console, explain)
+    return _explain(console, explain) if explain is not None else _lint(console, _Options(**options))
 
 
 def _lint(console: Console, options: _Options) -> int:

@@ -14,10 +14,11 @@ from usersync.compile.sql import DIALECT
 from usersync.compile.tables import default_schema
 from usersync.diagnostics import ConfigError, Diagnostic
 from usersync.project.model import Source
+from usersync.project.sql.duckdb_parser import refusal
 from usersync.project.sql.stumbles import understood
 
 _HINT = "say it in DuckDB's SQL with dialect = 'duckdb'"
-_SAME_NAMES = frozenset({"make_date", "isfinite"})
+_SAME_NAMES = frozenset({"make_date", "isfinite", "all"})
 """Functions that sqlglot does not know and DuckDB has alike."""
 
 
@@ -45,6 +46,12 @@ def _broken(node: exp.Expr) -> bool:
     if isinstance(inner, exp.Literal):
         return not inner.is_string and "." in inner.this
     return isinstance(inner, exp.Cast) and inner.to.is_type(*_BROKEN)
+
+
+def _unnamed_series(node: exp.Expr) -> bool:
+    """A series in FROM whose one column has the name of the table: that means the whole row in DuckDB."""
+    alias = node.parent.args.get("alias") if isinstance(node.parent, exp.Table) else None
+    return alias is not None and not alias.columns
 
 
 def _left_over(node: exp.Expr) -> bool:
@@ -85,6 +92,8 @@ _CHANGES = (
     _Change((exp.TimeToStr, exp.StrToTime, exp.StrToDate), "a format with parts that DuckDB has not", _left_over),
     _Change((exp.Like, exp.ILike), "a pattern that may hold backslashes", _escapes, ("postgres", "mysql", "bigquery")),
     _Change(exp.Substring, "a substring that may begin before the text", _from_start),
+    _Change(exp.ExplodingGenerateSeries, "a series without the name of its column, as in g(n),", _unnamed_series),
+    _Change(exp.Parameter, "the operator @, which is abs()"),
     _Change(exp.SimilarTo, "SIMILAR TO"),
     _Change(exp.Like, "LIKE, which takes no account of case there", dialects=("sqlite",)),
     _Change(exp.Length, "the length in bytes", lambda n: bool(n.args.get("binary"))),
@@ -110,21 +119,39 @@ def check_translation(query: Query, dialect: str) -> None:
     """
     if dialect == DIALECT:
         return
+    written = ""
     try:
         with understood():
             changed = next(((node, what) for node in query.nodes.all for what in _changes(node, dialect)), None)
             if changed is None:
-                query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
+                written = query.tree.sql(dialect=DIALECT, unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise _refused(query, query.tree, f"{dialect} that DuckDB cannot say: {reason}") from None
     if changed is not None:
         node, what = changed
         raise _refused(query, node, f"{what} of {dialect} is not the same in DuckDB")
+    _check_written(query, written, dialect)
+
+
+def _check_written(query: Query, sql: str, dialect: str) -> None:
+    """Refuses what was written as it came, since sqlglot knows no other words for it, and DuckDB does not read."""
+    wrong = refusal(sql)
+    if wrong is None:
+        return
+    word = sql[wrong.offset : wrong.offset + wrong.length]
+    # `version as of` is one token.
+    named = [offset for offset, text in query.words if text.upper().split(" ")[0] == word.upper()]
+    # Where the word is written once it is the culprit, or next to it.
+    where = query.rendered.location(named[0], len(word)) if len(named) == 1 else query.location(query.tree)
+    message = f"{dialect} that DuckDB cannot say: {wrong.message}"
+    raise ConfigError(Diagnostic("US002", message, where, _HINT))
 
 
 def _changes(node: exp.Expr, dialect: str) -> Iterator[str]:
-    unknown = isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) and not isinstance(node.parent, exp.Table)
+    unknown = isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) and not isinstance(
+        node.parent, exp.Table | exp.Hint
+    )
     if unknown and node.name.lower() not in _SAME_NAMES:
         yield f"{node.name}()"
     for change in _CHANGES:

@@ -14,6 +14,7 @@ from usersync.compile.source_types import SourceType
 from usersync.compile.sql import DIALECT
 from usersync.diagnostics import Diagnostic, did_you_mean
 from usersync.project.model import Pipeline, Property, UserSchema
+from usersync.project.sql.casts import unknown_type
 from usersync.project.sql.errors import broken
 from usersync.project.sql.expressions import expression, free_columns, not_scalar
 from usersync.project.sql.nodes import Nodes, first_offset
@@ -174,6 +175,8 @@ def _expression(
         node, what = refused
         return None, [_at(model, key, node, "US213", _refusal(what))]
     problems = _unknown_columns(model, key, nodes, columns) if columns is not None else []
+    if unknown := unknown_type(nodes, text):
+        problems.append(model.problem("US003", unknown.message, key, inner=unknown.offset, length=unknown.length))
     return (None if problems else nodes), problems
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, takewhile
 
@@ -12,7 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from usersync.diagnostics import ConfigError, Diagnostic, Location
 from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import NAME
-from usersync.project.sql.nodes import locate
+from usersync.project.sql.nodes import Nodes, locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,44 @@ def output_columns(
         columns.append(OutputColumn(name, rendered, node))
     starred = any(node.is_star for node in tree.selects)
     return (None if starred else tuple(columns)), problems
+
+
+def uneven_sets(rendered: Rendered, nodes: Nodes[exp.Query]) -> list[Diagnostic]:
+    """Unions and the like of queries that return different numbers of columns."""
+    problems = []
+    widths: dict[int, int | None] = {}
+    # From the inside out, so that a long chain is counted once.
+    for sets in reversed(nodes.of(exp.SetOperation)):
+        left, right = (_width(side.unnest(), widths) for side in (sets.this, sets.expression))
+        widths[id(sets)] = left
+        if left != right and left is not None and right is not None and not sets.args.get("by_name"):
+            message = f"the queries of this {sets.key.upper()} return {left} and {right} columns"
+            where = locate(rendered, sets.expression.unnest().selects[0])
+            problems.append(Diagnostic("US002", message, where))
+    return problems
+
+
+def _width(query: exp.Expr, widths: Mapping[int, int | None]) -> int | None:
+    """How many columns a query returns; None where only a database can tell."""
+    if not isinstance(query, exp.Select):
+        return widths.get(id(query))
+    sure = all(isinstance(item.unalias(), _ONE_COLUMN) and not item.is_star for item in query.selects)
+    return len(list(query.selects)) if sure and query.selects and not query.args.get("kind") else None
+
+
+_ONE_COLUMN = (
+    exp.Column,
+    exp.Literal,
+    exp.Null,
+    exp.Boolean,
+    exp.Cast,
+    exp.Binary,
+    exp.Lower,
+    exp.Upper,
+    exp.Trim,
+    exp.AggFunc,
+)
+"""What is one column for sure: functions of rows may be more."""
 
 
 def _unnamed(rendered: Rendered, tree: exp.Query, tokens: Sequence[Token], index: int) -> Diagnostic:

@@ -41,8 +41,14 @@ def file_path(table: exp.Table) -> str | None:
     return next(iter(files_read(table.this)), None) if isinstance(table.this, exp.Func) else None
 
 
+_NAMES: dict[type[exp.Expr], str] = {exp.ExplodingGenerateSeries: "generate_series", exp.JSONTable: "json_table"}
+"""Where sqlglot's own name is another than that of SQL."""
+
+
 def reader_name(function: exp.Func) -> str:
     """A function's name in lower case."""
+    if type(function) in _NAMES:
+        return _NAMES[type(function)]
     return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
 
 

@@ -171,5 +171,5 @@ def _diff(path: str, before: Text, after: Text) -> Iterator[str]:
 
 
 def _lines(text: Text) -> list[str]:
-    lines = text.data.decode("utf-8").split("\n")
-    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    *lines, last = text.data.decode().split("\n")
+    return [f"{line}\n" for line in lines] + ([last] if last else [])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from usersync.compile.pipeline import Compiled
-from usersync.diagnostics import Diagnostic, Level
+from usersync.diagnostics import Diagnostic, Level, Location
 from usersync.project.model import Project
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class Checked:
     """Pipelines that parse, by stem."""
     found: Mapping[str, tuple[Diagnostic, ...]]
     """Diagnostics of reading and compiling, by code."""
+    behind: Mapping[Location, Collection[str]] = field(default_factory=dict)
+    """The models that cannot be compiled for what is in another file, a macro or a view, by the place there."""
 
     @cached_property
     def sources(self) -> Sources:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlglot import exp
 
 from usersync.compile.pipeline import Compiled, compile_pipeline
-from usersync.diagnostics import Diagnostic
+from usersync.diagnostics import Diagnostic, Location
 from usersync.lint.noqa import UNUSED, Noqa, comments, silenced, unused
 from usersync.lint.rule import Checked, Rule
 from usersync.lint.rules import RULES
@@ -16,6 +16,7 @@ from usersync.lint.settings import LintSettings
 from usersync.project.model import Pipeline, Project
 
 _ALL = LintSettings()
+_NONE: Mapping[Location, Collection[str]] = {}
 
 
 def lint(project: Project, files: Iterable[str] | None = None, settings: LintSettings = _ALL) -> list[Diagnostic]:
@@ -32,7 +33,7 @@ def lint(project: Project, files: Iterable[str] | None = None, settings: LintSet
     noted = _noted(project)
     silence = silenced(settings.applied(findings), noted)
     idle = settings.applied(_idle(checked, noted, silence.used, settings))
-    return reported(sorted([*silence.kept, *idle], key=lambda f: f.sort_key), files)
+    return reported(sorted([*silence.kept, *idle], key=lambda f: f.sort_key), files, checked.behind)
 
 
 def _found(rule: Rule, checked: Checked) -> Iterable[Diagnostic]:
@@ -56,28 +57,46 @@ def _depth(tree: exp.Expr) -> int:
     return depth
 
 
-def reported(findings: Iterable[Diagnostic], files: Iterable[str] | None) -> list[Diagnostic]:
-    """The findings in some files, and those that are in no file; None for all files."""
-    wanted = None if files is None else set(files)
-    return [f for f in findings if wanted is None or f.location is None or f.location.file in wanted]
+def reported(
+    findings: Iterable[Diagnostic], files: Iterable[str] | None, behind: Mapping[Location, Collection[str]] = _NONE
+) -> list[Diagnostic]:
+    """The findings in some files, those that are in no file, and those in a macro that a model of these files calls.
+
+    Args:
+        findings: Of all files.
+        files: None for all of them.
+        behind: The models that cannot be compiled for what is in another file, by the place there.
+    """
+    if files is None:
+        return list(findings)
+    wanted = set(files)
+
+    def meant(at: Location | None) -> bool:
+        return at is None or at.file in wanted or not wanted.isdisjoint(behind.get(at, ()))
+
+    return [finding for finding in findings if meant(finding.location)]
 
 
 def check(project: Project) -> Checked:
     """A project with all that reading and compiling it finds."""
     problems = list(project.problems)
     compiled: dict[str, Compiled] = {}
+    behind: dict[Location, set[str]] = defaultdict(set)
     for stem, model in project.pipelines.items():
         try:
             found, wrong = compile_pipeline(project, model)
         except RecursionError:
             found, wrong = None, [_too_deep(model)]
         problems += wrong
+        for problem in wrong:
+            if problem.location and problem.location.file != model.file.path:
+                behind[problem.location].add(model.file.path)
         if found is not None:
             compiled[stem] = found
     by_code: dict[str, list[Diagnostic]] = defaultdict(list)
     for problem in problems:
         by_code[problem.code].append(problem)
-    return Checked(project, compiled, {code: tuple(found) for code, found in by_code.items()})
+    return Checked(project, compiled, {code: tuple(found) for code, found in by_code.items()}, behind)
 
 
 def _noted(project: Project) -> dict[str, tuple[Noqa, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from usersync.compile.conversions import conversion_exists
 from usersync.compile.mapping import Mapped
@@ -29,13 +29,18 @@ class Sources:
     connections: Mapping[str, Connection]
     problems: tuple[Diagnostic, ...] = ()
     """What is wrong in the files."""
+    _views: dict[int, View] = field(default_factory=dict)
 
     def view(self, compiled: Compiled, query: Query) -> View | None:
         """A query with what is recorded of its connection; None where nothing is."""
         tables = self.tables.get(compiled.model.connection)
         if not tables:
             return None
-        return View(query, self.connections[compiled.model.connection], tables)
+        view = self._views.get(id(query))
+        if view is None or view.query is not query:
+            # Rules ask in turn, and what one has found out of a query serves the others.
+            view = self._views[id(query)] = View(query, self.connections[compiled.model.connection], tables)
+        return view
 
 
 def read_sources(project: Project) -> Sources:

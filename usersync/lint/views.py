@@ -42,6 +42,7 @@ class View:
     connection: Connection
     tables: Tables
     _columns: dict[int, Mapping[str, RecordedColumn] | None] = field(default_factory=dict)
+    _origins: dict[int, list[Origin]] = field(default_factory=dict)
 
     @cached_property
     def reach(self) -> Reach:
@@ -68,6 +69,12 @@ class View:
             self._columns[id(node)] = {c.name.lower(): c for c in table.columns} if table else None
         return self._columns[id(node)]
 
+    def origins(self, select: exp.Select) -> list[Origin]:
+        """What a SELECT of the query reads from."""
+        if id(select) not in self._origins:
+            self._origins[id(select)] = origins(select)
+        return self._origins[id(select)]
+
     # --- Names ---
 
     def names(self, query: exp.Expr) -> list[str] | None:
@@ -92,7 +99,7 @@ class View:
         if not bare_star(plain):
             return None
         of = star.table.lower() if isinstance(star, exp.Column) else ""
-        sources = [origin for origin in origins(select) if not of or origin.alias == of]
+        sources = [origin for origin in self.origins(select) if not of or origin.alias == of]
         parts = [self._returned(origin) for origin in sources]
         return [name for part in parts for name in part or ()] if parts and None not in parts else None
 
@@ -108,7 +115,7 @@ class View:
         """The recorded column that a column of a SELECT is, through the queries that pass it on."""
         if not isinstance(select, exp.Select) or not isinstance(column, exp.Column) or is_placeholder(column):
             return None
-        sources = origins(select)
+        sources = self.origins(select)
         origin = self.reach.resolve(column, sources)
         if origin is None:
             return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from usersync.diagnostics import Diagnostic, SourceFile, did_you_mean
 from usersync.project.jinja.literals import Settings
+from usersync.project.jinja.tree import extent
 from usersync.project.model import NAME, Pipeline
 
 Check = Callable[[Any], str | None]
@@ -20,9 +21,10 @@ KNOWN_DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXFTDRes%")
 _INTERVAL = re.compile(
     r"\s*(\d{1,18})\s*(microsecond|millisecond|second|minute|hour|day|week|month)s?\s*\Z", re.IGNORECASE
 )
-_DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 31}
-_LONGEST = 36_500
-"""How many days a lookback may have: no clock of a source is a century late."""
+_SECONDS = {
+    **{"microsecond": 1e-6, "millisecond": 1e-3, "second": 1, "minute": 60, "hour": 3600},
+    **{"day": 86_400, "week": 604_800, "month": 2_592_000},
+}
 _PERIODS = ("5m", "15m", "30m", "1h", "2h", "3h", "6h", "8h", "12h", "24h")
 
 
@@ -63,10 +65,11 @@ def _count_or_percentage(value: Any) -> str | None:
 
 
 def _interval(value: Any) -> str | None:
-    found = _INTERVAL.match(value) if isinstance(value, str) else None
-    if found and int(found[1]) * _DAYS.get(found[2].lower(), 1 / 24) > _LONGEST:
-        return "is longer than a century"
-    return None if found or value in (0, None) else "must be an interval such as '15 minutes'"
+    written = _INTERVAL.match(value) if isinstance(value, str) else None
+    if not written and value not in (0, None):
+        return "must be an interval such as '15 minutes'"
+    long = written and int(written[1]) * _SECONDS[written[2].lower()] > _SECONDS["month"] * 12 * 1000
+    return "must be of 1,000 years at most" if long else None
 
 
 def _format(value: Any) -> str | None:
@@ -163,7 +166,8 @@ def checked(
         elif literal.value is None:
             continue
         elif wrong := known[key].check(literal.value):
-            problems.append(Diagnostic(known[key].code, f"{key} {wrong}", file.location(literal.offset)))
+            where = file.location(literal.offset, extent(file.text, literal.offset))
+            problems.append(Diagnostic(known[key].code, f"{key} {wrong}", where))
         else:
             values[key] = literal.value
     return values, problems

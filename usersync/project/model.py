@@ -11,6 +11,7 @@ from typing import Any
 from usersync.diagnostics import Diagnostic, Level, Location, SourceFile
 from usersync.project.jinja.literals import character_offset
 from usersync.project.jinja.macros import Library
+from usersync.project.jinja.tree import extent
 from usersync.project.overrides import Decision
 from usersync.project.types import Kind, PropertyType
 
@@ -205,9 +206,12 @@ class Pipeline:
     at: Mapping[str, int] = field(default_factory=dict)
     """Offsets of the settings, by their dotted key: `mapping.email` is the expression's own text."""
 
-    def location(self, key: str, inner: int = 0, length: int = 1) -> Location:
+    def location(self, key: str, inner: int = 0, length: int | None = None) -> Location:
         """Where a setting stands, or the character `inner` of its text; the file's start when it has no place."""
         start = self.at.get(key, 0)
+        if length is None:
+            part = key.startswith("mapping.") and not key.endswith(":key")
+            length = extent(self.file.text, start) if start and not part else 1
         return self.file.location(character_offset(self.file.text, start, inner) if start else start, length)
 
     def problem(
@@ -218,7 +222,7 @@ class Pipeline:
         *,
         hint: str | None = None,
         inner: int = 0,
-        length: int = 1,
+        length: int | None = None,
         level: Level = Level.ERROR,
     ) -> Diagnostic:
         """A diagnostic at one of this pipeline's settings."""

@@ -13,6 +13,7 @@ from usersync.project.ddl import DIALECT as DDL_DIALECT
 from usersync.project.ddl import Ddl, Written
 from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import NAME, RESERVED, Property
+from usersync.project.sql.casts import unknown_type
 from usersync.project.sql.errors import broken
 from usersync.project.sql.expressions import expression, free_columns, not_scalar
 from usersync.project.sql.nodes import first_offset
@@ -198,8 +199,14 @@ def _enum(listed: Sequence[exp.Expr]) -> PropertyType | str:
     return PropertyType(Kind.ENUM, values=values) if times == 1 else f"the enum lists {twice!r} twice"
 
 
+_NUMBERS = {Kind.DECIMAL: 2, Kind.VARCHAR: 1}
+"""How many numbers a type takes at most."""
+
+
 def _sized(kind: Kind, numbers: list[int]) -> PropertyType | str:
     """A type with its numbers, or what is wrong with them."""
+    if len(numbers) > _NUMBERS.get(kind, len(numbers)):
+        return f"{kind} takes {_NUMBERS[kind]} number{'s' * (_NUMBERS[kind] > 1)} at most"
     if kind is Kind.DECIMAL:
         precision, scale = (*numbers, *((0,) if numbers else (18, 3)))[:2]
         good = 1 <= precision <= 38 and scale <= precision
@@ -232,6 +239,10 @@ def _check_problem(text: str, path: str, kind: PropertyType) -> tuple[str, str, 
     if refused:
         node, what = refused
         return "US212", f"check of property {path!r}: {what} is not allowed", *(first_offset(node) or (0, 1))
+    if isinstance(nodes.tree, exp.Literal):
+        return "US212", f"check of property {path!r}: {nodes.tree.sql()} is no condition", 0, len(text)
+    if unknown := unknown_type(nodes, text):
+        return "US212", f"check of property {path!r}: {unknown.message}", unknown.offset, unknown.length
     for column in free_columns(nodes):
         if not _names(column, path, kind):
             message = f"check of property {path!r} may name that property only, not {column.sql()}"

@@ -135,12 +135,13 @@ class _Reader:
         self.expect("ON")
         schema, name = self.full_name()
         named = self.tokens[self.at - 1]
-        columns = tuple(item[0] for item in self.items() if item)
+        items = self.items()
         found = tables.get((schema.lower(), name.lower()))
         if found is None:
             raise self.wrong(f"an index of {name!r}, a table that is not above", named)
-        self.known(columns, found.columns)
-        names = tuple(column.text for column in columns)
+        # What is more than a name may be an expression.
+        self.known((item[0] for item in items if len(item) == 1), found.columns)
+        names = tuple(item[0].text for item in items)
         tables[found.id] = replace(found, indexes=tuple(sorted({*found.indexes, names})))
 
     def constraint(self) -> tuple[Token, ...]:
@@ -165,6 +166,8 @@ class _Reader:
             token = self.next()
             depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
         kind = ""
+        if self.at == start and not self.free_types:
+            raise self.wrong("a column without a type", named)
         if self.at > start:
             kind = self.file.text[self.tokens[start].start : self.tokens[self.at - 1].end + 1]
         self.constraints(self.tokens[self.at :])

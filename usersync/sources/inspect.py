@@ -149,12 +149,14 @@ def expression_types(
     """
     if not compiled.mapped:
         return ()
-    columns = ", ".join(f"null::{kind.name} as {ident(name)}" for name, kind in types.items())
+    # Those that no expression reads may have a type that cannot be written, such as a row's.
+    read = {name.lower() for mapped in compiled.mapped for name in mapped.columns}
+    columns = ", ".join(f"null::{k.name} as {ident(name)}" for name, k in types.items() if name.lower() in read)
     kinds = {name.lower(): kind for name, kind in types.items()}
     trees = [computed(m.tree, kinds) for m in compiled.mapped]
     listed = ", ".join(f"({tree.sql(dialect=DIALECT)}) as c{i}" for i, tree in enumerate(trees))
     try:
-        rows = engine.execute(f"describe select {listed} from (select {columns})").fetchall()
+        rows = engine.execute(f"describe select {listed} from (select {columns or 1})").fetchall()
     except duckdb.Error:
         raise ConfigError(_unbindable(engine, compiled, trees, columns)) from None
     return tuple(_expression_type(tree, kinds, str(row[1])) for tree, row in zip(trees, rows, strict=True))
@@ -174,7 +176,7 @@ def _unbindable(
     problems = []
     for mapped, tree in zip(compiled.mapped, trees, strict=True):
         try:
-            engine.execute(f"describe select {tree.sql(dialect=DIALECT)} from (select {columns})")
+            engine.execute(f"describe select {tree.sql(dialect=DIALECT)} from (select {columns or 1})")
         except duckdb.Error as error:
             problems.append(_expression_problem(compiled, mapped, error))
     return problems

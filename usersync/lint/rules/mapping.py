@@ -22,25 +22,26 @@ from usersync.project.sql.nodes import first_offset
 
 @rule("US201", "mapping-unknown-column")
 def mapping_unknown_column(checked: Checked) -> Iterator[Diagnostic]:
-    """A mapping computes from the columns that the query returns, and a query from those of recorded tables.
+    """A mapping computes from the columns that the query returns, a query from recorded tables and its own CTEs.
 
     Bad: `mapping = {'email': 'lower(mail)'}` over `select id, email from customers`
     Good: `mapping = {'email': 'lower(email)'}`
     """
     yield from checked.found.get("US201", ())
     yield from checked.known.get("US201", ())
-    if not checked.sources.tables:
-        return
-    # What sqlglot needs to know of scopes takes a while to import.
-    from usersync.lint.unknown import unknown_columns
-
     for compiled, query in queries(checked):
         view = checked.sources.view(compiled, query)
-        for column, known in unknown_columns(view) if view else ():
-            start, length = first_offset(column.this) or (0, 1)
-            message = f"{compiled.model.connection} has no column {column.name!r} here"
+        if view is None and not query.nodes.of(exp.CTE, exp.Subquery):
+            continue
+        # What sqlglot needs to know of scopes takes a while to import.
+        from usersync.lint.unknown import unknown_names
+
+        for found in unknown_names(query, view):
+            start, length = first_offset(found.name) or (0, 1)
+            owner = compiled.model.connection if view and found.what == "column" else "the query"
+            message = f"{owner} has no {found.what} {found.name.name!r} here"
             where = query.rendered.location(start, length)
-            yield Diagnostic("US201", message, where, did_you_mean(column.name, known))
+            yield Diagnostic("US201", message, where, did_you_mean(found.name.name, found.known))
 
 
 @rule("US202", "mapping-and-function")

@@ -12,7 +12,7 @@ from usersync.project.jinja.code import Code
 from usersync.project.jinja.environment import ENVIRONMENT
 from usersync.project.jinja.functions import TemplateProblem
 from usersync.project.jinja.growth import BoundError
-from usersync.project.jinja.tree import parse
+from usersync.project.jinja.tree import extent, parse
 
 _UNDEFINED = re.compile(r"'([^']+)' is undefined")
 
@@ -26,7 +26,7 @@ def failure(error: Exception, file: SourceFile, known: Iterable[str]) -> Diagnos
         known: The names that it may use.
     """
     offset = _offset(error, file)
-    where, hint = file.location(offset), None
+    where, hint = file.location(offset, extent(file.text, offset)), None
     match error:
         case TemplateProblem():
             return Diagnostic(error.code, error.message, where, error.hint)
@@ -80,5 +80,5 @@ def _offset(error: BaseException, file: SourceFile) -> int:
 def _name_place(file: SourceFile, name: str, start: int) -> Location:
     """The first use of a name from an offset on: frames know the statement only."""
     uses = (node.lineno for node in parse(file).find_all(nodes.Name) if node.name == name and node.lineno >= start)
-    first = min(uses, default=None)
-    return file.location(start) if first is None else file.location(first, len(name))
+    place = min(uses, default=start)
+    return file.location(place, extent(file.text, place))

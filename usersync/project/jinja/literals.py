@@ -11,7 +11,7 @@ from jinja2 import nodes
 
 from usersync.diagnostics import Diagnostic, SourceFile
 from usersync.project.jinja.code import SETTINGS
-from usersync.project.jinja.tree import calls, key_offset
+from usersync.project.jinja.tree import calls, extent, key_offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ def read_settings(file: SourceFile, function: str) -> tuple[Settings | None, lis
             literal = _literal(file, keyword.value)
         except _NotLiteralError as error:
             message = f"{function}({keyword.key} = …) {error.message}"
-            problems.append(Diagnostic("US104", message, file.location(error.offset), error.hint))
+            where = file.location(error.offset, extent(file.text, error.offset))
+            problems.append(Diagnostic("US104", message, where, error.hint))
             continue
         settings.literals[keyword.key] = literal
         settings.keys[keyword.key] = key_offset(file, keyword.key, keyword.value.lineno)

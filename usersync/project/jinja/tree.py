@@ -72,7 +72,7 @@ def _parsed(file: SourceFile) -> tuple[nodes.Template, list[Called]]:
         called: list[Called] = []
         _start(tree, called)
     except TemplateSyntaxError as error:
-        where = file.location(error.lineno)
+        where = file.location(error.lineno, extent(file.text, error.lineno))
         message = re.sub(r" at \d+$", "", error.message or "syntax error")
         raise ConfigError(Diagnostic("US001", f"template: {message}", where)) from None
     except ValueError:
@@ -128,3 +128,13 @@ def key_offset(file: SourceFile, key: str, value_offset: int) -> int:
     """Where the `key` of `key = value` stands; the value's own offset when it is not right before it."""
     match = re.search(rf"\b{re.escape(key)}\s*=\s*\(*\s*\Z", file.text[:value_offset])
     return match.start() if match else value_offset
+
+
+_WORD = re.compile(r"[\w.+-]+")
+_TEXT = {quote: re.compile(rf"(?:\\.|[^\\{quote}])*", re.DOTALL) for quote in "'\""}
+
+
+def extent(text: str, offset: int) -> int:
+    """How long the name or literal is that begins at an offset; of a text, what stands in its quotes."""
+    found = _TEXT.get(text[offset - 1 : offset], _WORD).match(text, offset)
+    return max(1, len(found[0])) if found else 1

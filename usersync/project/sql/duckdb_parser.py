@@ -23,6 +23,7 @@ _COMMA_LIMIT = "errhint NOT IMPLEMENTED"
 """What the parser says where LIMIT has a comma: it knows more, and fails to say it."""
 _BLANKS = "\u200b\u2060\ufeff"
 """Blanks for DuckDB beside those that are for Python."""
+_ODD_BLANKS = re.compile(r"[\t\r\v\f]")
 _BEHIND_LIST = {TokenType.FROM, TokenType.R_PAREN, TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT}
 
 
@@ -42,7 +43,7 @@ def refusal(sql: str, *, written: str = "", expression: bool = False) -> Misplac
     said = _error(before + plain + behind)
     if said is None:
         return None
-    if not plain.isascii():
+    if not plain.isascii() or _ODD_BLANKS.search(plain):
         # Places are counted in bytes and in columns of a terminal; where all are one, they are characters.
         plain = _as_ascii(plain)
         said = _error(before + plain + behind) or said
@@ -77,8 +78,9 @@ def _parser() -> tuple[Callable[[str], object], type[Exception]]:
 
 
 def _as_ascii(text: str) -> str:
-    """The text with letters and blanks of other alphabets as plain ones."""
-    return "".join(c if c.isascii() else " " if c.isspace() or c in _BLANKS else "x" for c in text)
+    """The text with letters and blanks of other alphabets as plain ones, and tabs too."""
+    letters = "".join(c if c.isascii() else " " if c.isspace() or c in _BLANKS else "x" for c in text)
+    return _ODD_BLANKS.sub(" ", letters)
 
 
 def _misplaced(sql: str, offset: int, reason: str) -> Misplaced:

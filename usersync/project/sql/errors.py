@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import Token
 
-from usersync.diagnostics import Diagnostic
+from usersync.diagnostics import Diagnostic, Location
 from usersync.project.jinja.rendered import Rendered
 
 
@@ -38,7 +38,17 @@ class MisplacedError(SqlglotError):
 def parse_error(rendered: Rendered, error: SqlglotError, hint: str | None = None) -> Diagnostic:
     """sqlglot's error as a diagnostic at its place in the template (US002)."""
     message, offset, length = broken(rendered.sql, error)
-    return Diagnostic("US002", message, rendered.location(offset, length), hint)
+    where = rendered.location(offset, length)
+    if where.file != rendered.file.path and not isinstance(error, MisplacedError | ParseError):
+        where = _last_quote(rendered, offset) or where
+    return Diagnostic("US002", message, where, hint)
+
+
+def _last_quote(rendered: Rendered, before: int) -> Location | None:
+    """The last quote of the template itself: that one is missing shows first in a macro that is called behind it."""
+    quotes = [found.start() for found in _OPENING.finditer(rendered.sql, 0, before)]
+    places = map(rendered.location, reversed(quotes))
+    return next((place for place in places if place.file == rendered.file.path), None)
 
 
 def broken(sql: str, error: SqlglotError) -> tuple[str, int, int]:

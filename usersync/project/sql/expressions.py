@@ -10,7 +10,8 @@ from sqlglot.errors import ParseError
 
 from usersync.project.sql.calls import refused_calls
 from usersync.project.sql.duckdb_parser import refusal
-from usersync.project.sql.errors import MisplacedError
+from usersync.project.sql.errors import Misplaced, MisplacedError
+from usersync.project.sql.methods import with_plain_calls
 from usersync.project.sql.nodes import Nodes
 from usersync.project.sql.reading import parse_one
 from usersync.project.sql.statements import OTHERS, STATEMENTS
@@ -39,8 +40,10 @@ def not_scalar(nodes: Nodes[exp.Expr]) -> tuple[exp.Expr, str] | None:
 
 
 def free_columns(nodes: Nodes[exp.Expr]) -> list[exp.Column]:
-    """The columns that an expression reads: the parameters of its lambdas are none."""
+    """The columns that an expression reads: the parameters of its lambdas and list comprehensions are none."""
     bound = {name.name.lower() for part in nodes.of(exp.Lambda) for name in part.expressions}
+    for each in nodes.of(exp.Comprehension):
+        bound |= {name.name.lower() for part in ("expression", "position") if (name := each.args.get(part))}
     return [column for column in nodes.of(exp.Column) if column.parts[0].name.lower() not in bound]
 
 
@@ -52,7 +55,7 @@ def scalar(text: str, dialect: str) -> Nodes[exp.Expr]:
     """
     try:
         # As an expression, so that a column may be called `comment` or `set`.
-        found = Nodes(parse_one(text, dialect, exp.Expr))
+        found = Nodes(with_plain_calls(parse_one(text, dialect, exp.Expr), text))
     except ParseError:
         try:
             whole = Nodes(parse_one(text, dialect))
@@ -75,6 +78,8 @@ def expression(text: str, dialect: str) -> Nodes[exp.Expr]:
         SqlglotError: it cannot be read or written.
         RecursionError: it is nested too deeply.
     """
+    if "\0" in text:
+        raise MisplacedError(Misplaced(text.index("\0"), 1, "a NUL character"))
     nodes = scalar(text, dialect)
     check_written(nodes, text, dialect)
     return nodes

@@ -21,6 +21,7 @@ from usersync.project.sql.nodes import Nodes
 from usersync.project.sql.pending import Pending
 from usersync.project.sql.strict import clash
 from usersync.project.sql.tokens import CLOSERS, INFIX, OPENERS, Tokens
+from usersync.project.sql.words import STRICT
 
 _QUIET = frozenset({T.COMMA, T.DOT, T.ALIAS}) | CLOSERS | INFIX
 """Behind a name these are never wrong."""
@@ -66,6 +67,9 @@ def check_words(sql: str, tokens: Sequence[Token], dialect: str) -> None:
     Raises:
         MisplacedError: there is such a word.
     """
+    # A pattern of rows is written as one of texts: `(a b+)`.
+    if dialect not in STRICT and any(token.token_type is T.MATCH_RECOGNIZE for token in tokens):
+        return
     if found := next(_wrong(Tokens(sql, tokens, dialect)), None):
         raise MisplacedError(found)
 

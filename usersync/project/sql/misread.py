@@ -83,7 +83,8 @@ class _Reading:
     def window(self, window: exp.Expr) -> Misplaced | None:
         """A window that is named and not defined in its SELECT."""
         name, select = window.args.get("alias"), window.find_ancestor(exp.Select)
-        if not isinstance(name, exp.Identifier) or select is None:
+        # `max(x) keep (dense_rank last order by y)` of Oracle names none.
+        if not isinstance(name, exp.Identifier) or select is None or window.args.get("over") == "KEEP":
             return None
         known = {each.name.lower() for each in select.args.get("windows") or ()}
         return None if name.name.lower() in known else _at(name, f"there is no window {name.name!r}")
@@ -95,7 +96,7 @@ class _Reading:
         index = self.index(name)
         if word not in (NO_BARE_LABELS if label else RESERVED[self.dialect]) or name.args.get("quoted"):
             return None
-        if index is None or self.tokens[index].text.upper() != word:
+        if index is None or self.tokens[index].text.upper() != word or isinstance(name.parent, exp.IndexTableHint):
             return None
         before = self.tokens[index - 1] if index else None
         if before is not None and before.token_type is T.DOT:

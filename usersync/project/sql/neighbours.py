@@ -77,6 +77,9 @@ def _lacks_value(tokens: Tokens, index: int) -> bool:
     here, before, after = tokens.around(index)
     if here not in EXPECTING or (here is T.JOIN and not tokens.has_tables(index)):
         return False
+    # `order by x using >` of PostgreSQL, which sqlglot does not read.
+    if tokens.dialect == "postgres" and T.USING in {here, before} and {here, after} & _ANGLES:
+        return False
     stops = after is T.COMMA or after in CLOSERS or ends(after)
     if here in {T.ALIAS, T.DOT, T.WITH}:
         return stops or (here is T.WITH and after is T.ALIAS) or (after is T.DOT and tokens.dialect in STRICT)

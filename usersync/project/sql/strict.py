@@ -84,7 +84,7 @@ def _clash(tokens: Tokens, index: int) -> bool:
         named = tokens.dialect == "sqlite" or (tokens.dialect == "postgres" and tokens.has_tables(index))
         return after is T.ALIAS or (ends(after) and not named)
     if here is T.USING and after in _NAMES and tokens.dialect != "postgres":
-        return "CONVERT" not in tokens.sql.upper()
+        return not any(call in tokens.sql.upper() for call in ("CONVERT", "CHAR("))
     if here is T.LIMIT:
         return after in {T.COMMA, T.LIMIT} | CLAUSES | CLOSERS or ends(after)
     return _clash_behind(tokens, index)

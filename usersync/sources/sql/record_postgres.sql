@@ -5,7 +5,7 @@ select
     a.attname,
     pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
     not a.attnotnull as nullable,
-    c.relkind in ('v', 'f') as is_view
+    c.relkind in ('v', 'm', 'f') as is_view
 from pg_catalog.pg_attribute as a
 join pg_catalog.pg_class as c on c.oid = a.attrelid
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
