@@ -30,6 +30,8 @@ UNKNOWN = [
     "select id from q union all select »nope from q",
     "select id, list_transform(tags, lambda t: t || »z) as l from q",
     "select id, email from q as a where »q.id = 1",
+    "select id from q group by id having max(»emial) > 'a'",
+    "from q as a join q as b using (»nope) select a.id",
     "select id, »mail from (values (1, 'a'), (2, 'b')) as v (id, email)",
     "select r.id, r.»mail as m from (select id, email from q) as r",
 ]

@@ -41,22 +41,20 @@ def unknown_names(query: Query, view: View | None) -> Iterator[Unknown]:
     """
     try:
         with understood():
-            scopes = [
-                (scope, scope.selected_sources, scope.pivots, scope.columns) for scope in traverse_scope(query.tree)
-            ]
+            found = [(scope, scope.selected_sources, scope.pivots) for scope in traverse_scope(query.tree)]
     except (SqlglotError, RecursionError):
         return
-    free = {id(column) for column in free_columns(query.nodes)}
+    scopes = {id(scope.expression): scope for scope, _, pivots in found if not pivots}
     search = _Search(query, view)
-    for scope, _, pivots, columns in scopes:
-        if pivots or not isinstance(scope.expression, exp.Select):
-            continue
-        for column in columns:
-            own = id(column) in free and search.select_of(column) is scope.expression
-            if own and not is_placeholder(column) and (found := search.unknown(scope, column)):
-                yield found
-        yield from search.joined(scope)
-        yield from search.left_out(scope)
+    # sqlglot's own list of a scope's columns leaves out those of HAVING and QUALIFY.
+    for column in free_columns(query.nodes):
+        scope = scopes.get(id(search.select_of(column)))
+        if scope is not None and not is_placeholder(column) and (unknown := search.unknown(scope, column)):
+            yield unknown
+    for scope in scopes.values():
+        if isinstance(scope.expression, exp.Select):
+            yield from search.joined(scope)
+            yield from search.left_out(scope)
 
 
 _Around = list[tuple["_Here", Scope | None]]
@@ -250,9 +248,12 @@ class _Here:
 
 
 def _parts(select: exp.Expr) -> list[exp.Expr]:
-    """What stands in FROM and the joins of a SELECT."""
+    """What stands in FROM and the joins of a SELECT; where FROM comes first, they hang on its table."""
     from_ = select.args.get("from_")
-    return [*([from_.this] if from_ is not None else []), *(join.this for join in select.args.get("joins") or ())]
+    found = [*([from_.this] if from_ is not None else []), *(join.this for join in select.args.get("joins") or ())]
+    for part in found:
+        found += [join.this for join in part.args.get("joins") or ()]
+    return found
 
 
 def _sources(scope: Scope) -> Iterator[tuple[str, exp.Expr | Scope]]:
