@@ -418,6 +418,7 @@ def test_what_is_not_exact_or_not_a_name_may_not_identify(workspace: Workspace, 
         ("create table users (a int) {% if %}", "US001"),
         ("create table users (a int) {{ nope }}", "US003"),
         ("create table users ()", "US212"),
+        ("create table user (email text)", "US212"),
         ("{{ config(identifiers = ['email']) }} create table users (email text)", "US102"),
     ],
 )

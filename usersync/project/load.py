@@ -121,7 +121,7 @@ def _users(
     try:
         settings, wrong = read_settings(file, "users")
         problems += wrong
-        schema, wrong = read_users(render_users(file, library, profile, variables), settings)
+        schema, wrong = read_users(render_users(file, library, profile, variables), settings, "users")
     except ConfigError as error:
         problems += error.diagnostics
         return None

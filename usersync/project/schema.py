@@ -18,8 +18,15 @@ from usersync.project.sql.errors import parse_error
 from usersync.project.types import Kind
 
 
-def read_users(rendered: Rendered, settings: Settings | None) -> tuple[UserSchema, list[Diagnostic]]:
+def read_users(
+    rendered: Rendered, settings: Settings | None, name: str | None = None
+) -> tuple[UserSchema, list[Diagnostic]]:
     """The unified user from a rendered `users.sql`, with what is wrong in it.
+
+    Args:
+        rendered: The DDL.
+        settings: Those of `users()`.
+        name: What the table must be called; None for anything.
 
     Raises:
         ConfigError: the DDL cannot be read at all (US002).
@@ -37,6 +44,8 @@ def read_users(rendered: Rendered, settings: Settings | None) -> tuple[UserSchem
     if len(statements) != 1 or not isinstance(table, exp.Schema):
         message = "models/users.sql must be one statement: create table users (…)"
         raise ConfigError(Diagnostic("US002", message, reader.location(statements[-1] if statements else None)))
+    if name is not None and table.this.name.lower() != name:
+        reader.problem("US212", f"the table is called {name!r}, not {table.this.name!r}", table.this)
     properties = tuple(reader.properties(table))
     reader.unique(properties)
     if not properties and not reader.problems:

@@ -26,7 +26,7 @@ class Code:
 
     python: CodeType
     asked: frozenset[str]
-    """Names that it does not define itself, and takes for granted: it does not ask whether they are defined."""
+    """Names that it uses and nowhere defines itself."""
 
 
 @lru_cache(maxsize=256)
@@ -51,7 +51,7 @@ def _compiled(file: SourceFile, marks: int | None) -> Code:
     tree = _without_settings(parse(file)) if marks is None else Marker(marks).visit(unshared(file))
     generator = Generator(ENVIRONMENT, file.path, file.path, optimized=False)
     generator.visit(tree)
-    asked = generator.asked - generator.defined - set(_doubted(file)) - ENVIRONMENT.globals.keys()
+    asked = generator.asked - generator.defined - ENVIRONMENT.globals.keys()
     return Code(compile(generator.text(), file.path, "exec"), frozenset(asked))
 
 
@@ -68,7 +68,7 @@ def _no_python(error: SyntaxError, file: SourceFile) -> tuple[str, Location]:
     return error.msg, file.location(0)
 
 
-def _doubted(file: SourceFile) -> Iterator[str]:
+def doubted(file: SourceFile) -> Iterator[str]:
     """Names of which a template asks whether they are defined, or for which it has a default; and those in settings.
 
     Settings take no names: that has a rule of its own.

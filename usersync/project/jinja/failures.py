@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from jinja2 import TemplateError, TemplateNotFound, UndefinedError, nodes
 
 from usersync.diagnostics import ConfigError, Diagnostic, Location, SourceFile, did_you_mean
-from usersync.project.jinja.code import Code
+from usersync.project.jinja.code import Code, doubted
 from usersync.project.jinja.environment import ENVIRONMENT
 from usersync.project.jinja.functions import TemplateProblem
 from usersync.project.jinja.growth import BoundError
@@ -50,7 +50,7 @@ def check_names(file: SourceFile, compiled: Code, known: Collection[str]) -> Non
         ConfigError: there are some (US003), with their first places.
     """
     unknown = compiled.asked.difference(known)
-    if unknown:
+    if unknown and (unknown := unknown.difference(doubted(file))):
         raise ConfigError([_unknown(file, name, 0, known) for name in sorted(unknown)])
 
 
