@@ -40,7 +40,7 @@ def refused_calls(calls: Iterable[exp.Func], dialect: str = "duckdb") -> Iterato
     """
     for node in calls:
         # What a hint says is for the planner of a server.
-        if isinstance(node.parent, exp.Hint):
+        if isinstance(node.parent, exp.Hint) or _quantifies(node):
             continue
         if dialect == "duckdb" and isinstance(node.parent, exp.Table) and node.arg_key == "this":
             continue
@@ -53,6 +53,11 @@ def refused_calls(calls: Iterable[exp.Func], dialect: str = "duckdb") -> Iterato
             dialect
         ):
             yield node, node.name, _near(node.name, dialect)
+
+
+def _quantifies(node: exp.Expr) -> bool:
+    """Whether it is ALL or SOME of an array behind a comparison, which sqlglot takes for a function."""
+    return isinstance(node.parent, exp.Binary) and node.name.lower() in {"all", "some"} and node.arg_key == "expression"
 
 
 def _near(name: str, dialect: str) -> str | None:
