@@ -11,16 +11,9 @@ from usersync.compile.mapping import Mapped, bare_column
 from usersync.compile.pipeline import Compiled
 from usersync.compile.query import Query, parse_query
 from usersync.diagnostics import ConfigError, Diagnostic, Edit, Level, Location
-from usersync.lint.rule import Checked
 from usersync.project.model import Project
 from usersync.project.render import render_model
 from usersync.project.sql.nodes import first_offset
-
-
-def queries(checked: Checked) -> Iterator[tuple[Compiled, Query]]:
-    """Every query of the project, with its pipeline: two of a model that asks `is_incremental()`."""
-    for compiled in checked.compiled.values():
-        yield from ((compiled, query) for query in renderings(compiled))
 
 
 def renderings(compiled: Compiled) -> tuple[Query, ...]:
@@ -65,13 +58,6 @@ def edit(query: Query, start: int, end: int, text: str) -> tuple[Edit, ...]:
 def at_offset(query: Query, offset: int, length: int = 1) -> Location:
     """The place of a rendered character."""
     return query.rendered.location(offset, length)
-
-
-def connection_type(checked: Checked, compiled: Compiled) -> str:
-    """What kind of source a pipeline reads; empty where profiles.yml does not say."""
-    profile = checked.project.profile
-    connection = profile.connections.get(compiled.model.connection) if profile else None
-    return connection.type if connection else ""
 
 
 def mapped_place(compiled: Compiled, mapped: Mapped) -> Location:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from usersync.compile.pipeline import Compiled
+from usersync.compile.query import Query
 from usersync.diagnostics import Diagnostic, Level, Location
+from usersync.lint.queries import renderings, unused_view_problems
+from usersync.lint.sources import Sources, known_problems, read_sources
 from usersync.project.model import Project
-
-if TYPE_CHECKING:
-    from usersync.lint.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -27,18 +26,26 @@ class Checked:
     behind: Mapping[Location, Collection[str]] = field(default_factory=dict)
     """The models that cannot be compiled for what is in another file, a macro or a view, by the place there."""
 
+    @property
+    def queries(self) -> Iterator[tuple[Compiled, Query]]:
+        """Every query of the project, with its pipeline: two of a model that asks `is_incremental()`."""
+        for compiled in self.compiled.values():
+            yield from ((compiled, query) for query in renderings(compiled))
+
+    def connection_type(self, compiled: Compiled) -> str:
+        """What kind of source a pipeline reads; empty where profiles.yml does not say."""
+        profile = self.project.profile
+        connection = profile.connections.get(compiled.model.connection) if profile else None
+        return connection.type if connection else ""
+
     @cached_property
     def sources(self) -> Sources:
         """The recorded sources, read when a rule first asks."""
-        from usersync.lint.sources import read_sources
-
         return read_sources(self.project)
 
     @cached_property
     def unused_views(self) -> Mapping[str, tuple[Diagnostic, ...]]:
         """What keeps the views from being read that no model uses, by code: the others are read with those models."""
-        from usersync.lint.queries import unused_view_problems
-
         found: dict[str, list[Diagnostic]] = {}
         for problem in unused_view_problems(self.project):
             found.setdefault(problem.code, []).append(problem)
@@ -47,8 +54,6 @@ class Checked:
     @cached_property
     def known(self) -> Mapping[str, tuple[Diagnostic, ...]]:
         """What compiling finds with the columns and types of recorded sources, by code."""
-        from usersync.lint.sources import known_problems
-
         found: dict[str, list[Diagnostic]] = {}
         for compiled in self.compiled.values() if self.sources.tables else ():
             for problem in known_problems(self.sources, compiled):

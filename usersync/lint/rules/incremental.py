@@ -12,7 +12,7 @@ from usersync.compile.pipeline import Compiled
 from usersync.compile.placeholders import is_placeholder
 from usersync.compile.query import Query
 from usersync.diagnostics import Diagnostic, Edit, Level
-from usersync.lint.queries import at_offset, connection_type, edit, offsets, problem, queries
+from usersync.lint.queries import at_offset, edit, offsets, problem
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.project.model import Pipeline
@@ -56,7 +56,7 @@ def strict_greater_than(checked: Checked) -> Iterator[Diagnostic]:
     Bad: `where updated_at > ${updated_at}`
     Good: `where updated_at >= ${updated_at}`
     """
-    for compiled, query in queries(checked):
+    for compiled, query in checked.queries:
         if compiled.model.lookback:
             continue
         for comparison, _ in _comparisons(query):
@@ -106,8 +106,8 @@ def cursor_on_expression(checked: Checked) -> Iterator[Diagnostic]:
     Bad: `where date(updated_at) >= ${updated_at}`
     Good: `where updated_at >= ${updated_at}`
     """
-    for compiled, query in queries(checked):
-        if connection_type(checked, compiled) == "files":
+    for compiled, query in checked.queries:
+        if checked.connection_type(compiled) == "files":
             continue  # Files have no indexes, and their texts may need a cast.
         for _, operand in _comparisons(query):
             inner = operand.unnest()
@@ -139,7 +139,7 @@ def format_not_sortable(checked: Checked) -> Iterator[Diagnostic]:
     Bad: `updated_at_format = '%d/%m/%Y'` over `where changed >= ${updated_at}`
     Good: `where strptime(changed, '%d/%m/%Y') >= strptime(${updated_at}, '%d/%m/%Y')`
     """
-    for compiled, query in queries(checked):
+    for compiled, query in checked.queries:
         model = compiled.model
         if model.updated_at_format and not sortable(model.updated_at_format) and _compares_texts(query):
             hint = (

@@ -13,7 +13,7 @@ from usersync.compile.pipeline import ROLES, Compiled
 from usersync.compile.query import Query
 from usersync.diagnostics import Diagnostic, Edit, Level, did_you_mean
 from usersync.lint.conversions import conversion_may_fail as may_fail
-from usersync.lint.queries import edit, mapped_place, queries
+from usersync.lint.queries import edit, mapped_place
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.sources import completed, mapped_types
@@ -29,7 +29,7 @@ def mapping_unknown_column(checked: Checked) -> Iterator[Diagnostic]:
     """
     yield from checked.found.get("US201", ())
     yield from checked.known.get("US201", ())
-    for compiled, query in queries(checked):
+    for compiled, query in checked.queries:
         view = checked.sources.view(compiled, query)
         if view is None and not query.nodes.of(exp.CTE, exp.Subquery):
             continue
@@ -141,7 +141,7 @@ def unused_column(checked: Checked) -> Iterator[Diagnostic]:
     Bad: `select id, email, fax from customers` where nothing maps fax
     Good: `select id, email from customers`
     """
-    for compiled, query in queries(checked):
+    for compiled, query in checked.queries:
         if query.columns is None or not _complete(compiled):
             continue
         used = {name.lower() for name in compiled.used_columns}

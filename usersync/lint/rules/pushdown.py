@@ -14,7 +14,7 @@ from usersync.compile.reach import Reach
 from usersync.compile.readings import reading
 from usersync.compile.recorded_types import source_column
 from usersync.diagnostics import Diagnostic, Level
-from usersync.lint.queries import problem, queries
+from usersync.lint.queries import problem
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.views import View
@@ -29,7 +29,7 @@ def filter_not_pushed_down(checked: Checked) -> Iterator[Diagnostic]:
     Bad: `where lower(status) = 'active'`
     Good: `where status in ('active', 'Active')`
     """
-    for compiled, query in queries(checked):
+    for compiled, query in checked.queries:
         view = checked.sources.view(compiled, query)
         if view is None or view.connection.type not in {"postgres", "mysql"}:
             continue
@@ -77,7 +77,7 @@ def cross_join(checked: Checked) -> Iterator[Diagnostic]:
     Bad: `select c.id, o.email from customers c, orders o`
     Good: `select c.id, o.email from customers c join orders o on o.customer_id = c.id`
     """
-    for _, query in queries(checked):
+    for _, query in checked.queries:
         ctes = query.ctes
         for select in query.nodes.of(exp.Select):
             for join in select.args.get("joins") or ():

@@ -11,7 +11,7 @@ from usersync.compile.pipeline import Compiled
 from usersync.compile.query import Query
 from usersync.compile.reach import origins
 from usersync.diagnostics import Diagnostic, Edit, Level, Location
-from usersync.lint.queries import branches, edit, problem, queries
+from usersync.lint.queries import branches, edit, problem
 from usersync.lint.rule import Checked
 from usersync.lint.rules.registry import rule
 from usersync.lint.sources import completed
@@ -37,7 +37,7 @@ def select_star(checked: Checked) -> Iterator[Diagnostic]:
     Bad: `select * from customers`
     Good: `select id, email from customers`
     """
-    for compiled, query in queries(checked):
+    for compiled, query in checked.queries:
         ctes = query.ctes
         for select in branches(query.tree):
             for node in select.selects:
@@ -134,7 +134,7 @@ def non_deterministic(checked: Checked) -> Iterator[Diagnostic]:
     """
     for compiled in checked.compiled.values():
         yield from _in_mapping(compiled)
-    for compiled, query in queries(checked):
+    for compiled, query in checked.queries:
         for node in query.nodes.of(*_RANDOM, *_NOW, exp.Anonymous):
             what = varying(node)
             windowed = compiled.model.incremental and what == "the time of the read" and _only_filters(node)
