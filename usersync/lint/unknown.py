@@ -19,6 +19,8 @@ from usersync.project.sql.stumbles import understood
 
 _PSEUDO = frozenset({"rowid", "ctid", "xmin", "xmax", "oid", "tableoid", "_rowid_", "filename"})
 """Columns that no catalog lists."""
+_UNNAMED = "unnamed_subquery"
+"""How the names begin that DuckDB gives to subqueries without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class _Search:
                 names, lower = here.names[table.name.lower()], here.lower[table.name.lower()]
                 there = lower is None or column.name.lower() in lower | _PSEUDO
                 return None if there else Unknown(column.this, names or [])
-        if any(table.name.lower() in here.qualifiers for here, _ in around):
+        name = table.name.lower()
+        if name.startswith(_UNNAMED) or any(name in here.qualifiers for here, _ in around):
             return None
         # It may be a part of a column that is a struct, or of a row.
         found = self._unless_there(table, around)
@@ -178,7 +181,10 @@ class _Search:
 
     def _names_of(self, scope: Scope, depth: int) -> list[str] | None:
         """The columns that a query returns, by the names that it is given."""
-        alias = scope.expression.parent.args.get("alias") if scope.expression.parent is not None else None
+        whole = _whole(scope.expression).parent
+        if isinstance(whole, exp.CTE) and whole.parent is not None and whole.parent.args.get("search"):
+            return None  # SEARCH and CYCLE add columns.
+        alias = whole.args.get("alias") if whole is not None else None
         given = [column.name for column in getattr(alias, "columns", ())]
         while isinstance(scope.expression, exp.SetOperation):
             if not scope.set_operation_scopes or scope.expression.args.get("by_name"):
@@ -193,7 +199,7 @@ class _Search:
                 return None
             found += names
         rest = found[len(given) :]
-        return None if "" in rest else [*given, *rest]
+        return None if "" in rest else _numbered([*given, *rest])
 
     def _expanded(self, scope: Scope, node: exp.Expr, depth: int) -> list[str] | None:
         if not bare_star(node.this if isinstance(node, exp.Column) else node):
@@ -266,6 +272,26 @@ def _sources(scope: Scope) -> Iterator[tuple[str, exp.Expr | Scope]]:
         # Those of semi joins are left out there, as they are no part of what is selected.
         if node.alias_or_name not in found:
             yield node.alias_or_name or f" {id(node)}", node
+
+
+def _whole(query: exp.Expr) -> exp.Expr:
+    """The query that one is the first part of: in itself a recursive query is known by that part."""
+    while isinstance(query.parent, exp.SetOperation) and query.arg_key == "this":
+        query = query.parent
+    return query
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Names as DuckDB tells those apart that a query returns twice: `id`, `id_1`."""
+    times: dict[str, int] = {}
+    for index, name in enumerate(names):
+        numbered = name
+        while numbered.lower() in times:
+            times[name.lower()] += 1
+            numbered = f"{name}_{times[name.lower()]}"
+        times[numbered.lower()] = 0
+        names[index] = numbered
+    return names
 
 
 def _renamed(node: exp.Expr) -> bool:
