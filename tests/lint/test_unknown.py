@@ -85,6 +85,9 @@ KNOWN = [
     "select id, email from q join u using (id) where x is null",
     "select id_1 as id from (select a.id, b.id from q as a join q as b on true)",
     "select x_2 as id, x_1 from (select 1 as x_1, id as x, id as x from q)",
+    "select id, email from q as u anti join u using (id) where email is not null",
+    "select v.id, (select v.n from q as v limit 1) as n from (select id, 1 as n from q) as v",
+    "select q.id, s.b as b from q join (select id from q) as s on s.id = q.id",
     "select q.id, unnamed_subquery.x as n from q, (select 1 as x)",
 ]
 

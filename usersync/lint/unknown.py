@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -103,12 +104,15 @@ class _Search:
     def _unknown_of(self, column: exp.Column, around: _Around) -> Unknown | None:
         """What is wrong with a column that a table is named before."""
         table = column.args["table"]
-        for here, _ in around:
-            if table.name.lower() in here.names:
-                names, lower = here.names[table.name.lower()], here.lower[table.name.lower()]
-                there = lower is None or column.name.lower() in lower | _PSEUDO
-                return None if there else Unknown(column.this, names or [])
         name = table.name.lower()
+        named = [here for here, _ in around if name in here.names]
+        if named:
+            # DuckDB looks further out for a table of that name where the nearest has no such column.
+            listed = [here.lower[name] for here in named]
+            there = any(each is None or column.name.lower() in each | _PSEUDO for each in listed)
+            # Or it is a part of a column that has the name of a table.
+            there = there or any(name in (each or ()) for here, _ in around for each in here.lower.values())
+            return None if there else Unknown(column.this, named[0].names[name] or [])
         if name.startswith(_UNNAMED) or any(name in here.qualifiers for here, _ in around):
             return None
         # It may be a part of a column that is a struct, or of a row.
@@ -272,6 +276,9 @@ def _sources(scope: Scope) -> Iterator[tuple[str, exp.Expr | Scope]]:
         # Those of semi joins are left out there, as they are no part of what is selected.
         if node.alias_or_name not in found:
             yield node.alias_or_name or f" {id(node)}", node
+    # What one name means that stands there twice, only the database knows.
+    named = Counter(node.alias_or_name.lower() for node in others)
+    yield from ((name, exp.Null()) for name, times in named.items() if times > 1)
 
 
 def _whole(query: exp.Expr) -> exp.Expr:
@@ -284,14 +291,15 @@ def _whole(query: exp.Expr) -> exp.Expr:
 def _numbered(names: list[str]) -> list[str]:
     """Names as DuckDB tells those apart that a query returns twice: `id`, `id_1`."""
     times: dict[str, int] = {}
-    for index, name in enumerate(names):
+    found = []
+    for name in names:
         numbered = name
         while numbered.lower() in times:
             times[name.lower()] += 1
             numbered = f"{name}_{times[name.lower()]}"
         times[numbered.lower()] = 0
-        names[index] = numbered
-    return names
+        found.append(numbered)
+    return found
 
 
 def _renamed(node: exp.Expr) -> bool:
