@@ -14,7 +14,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from usersync.compile.placeholders import is_placeholder
 from usersync.compile.query import Query
 from usersync.compile.reach import bare_star
-from usersync.lint.views import View
+from usersync.lint.views import MOST_COLUMNS, View
 from usersync.project.sql.expressions import free_columns
 from usersync.project.sql.stumbles import understood
 
@@ -199,7 +199,7 @@ class _Search:
         found: list[str] = []
         for node in scope.expression.selects:
             names = self._expanded(scope, node, depth) if node.is_star else _named(node)
-            if names is None:
+            if names is None or len(found) + len(names) > MOST_COLUMNS:
                 return None
             found += names
         rest = found[len(given) :]
