@@ -139,6 +139,10 @@ def test_texts_are_as_they_were(template: str, text: str) -> None:
 
 
 WIDE = {
+    "stars that double": "with c0 as (select * from t), "
+    + ", ".join(f"c{i} as (select * from c{i - 1} as a join c{i - 1} as b on true)" for i in range(1, 40))
+    + " select id, c39.x from c39",
+    "named values": "select id" + "".join(f", {i} as c{i}" for i in range(3000)) + " from t",
     "conditions": "select id from t where " + " and ".join(f"x <> {i}" for i in range(3000)),
     "cases": "select id, case " + " ".join(f"when x = {i} then {i}" for i in range(2000)) + " end as n from t",
 }

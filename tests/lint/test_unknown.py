@@ -83,6 +83,12 @@ KNOWN = [
     "select id, v from q, (values (1), (2)) as w (v)",
     "select id, email from q order by email collate nocase.noaccent",
     "select id, email from q join u using (id) where x is null",
+    "select id_1 as id from (select a.id, b.id from q as a join q as b on true)",
+    "select x_2 as id, x_1 from (select 1 as x_1, id as x, id as x from q)",
+    "select id, email from q as u anti join u using (id) where email is not null",
+    "select v.id, (select v.n from q as v limit 1) as n from (select id, 1 as n from q) as v",
+    "select q.id, s.b as b from q join (select id from q) as s on s.id = q.id",
+    "select q.id, unnamed_subquery.x as n from q, (select 1 as x)",
 ]
 
 
@@ -107,6 +113,31 @@ def test_a_recursive_query_has_the_columns_that_it_is_given(workspace: Workspace
     assert unknown(workspace, f"{sql} select id, level from r") == []
     [finding] = unknown(workspace, f"{sql} select id, lvel from r")
     assert finding.hint == "did you mean 'level'?"
+
+
+RECURSIVE = "with recursive r (a, b) as (select id, x from t union all select r.a, b from t join r on t.x = r.b)"
+
+
+def test_a_recursive_query_has_these_columns_in_itself(workspace: Workspace) -> None:
+    assert unknown(workspace, f"{RECURSIVE} select a as id, b from r") == []
+    [finding] = unknown(workspace, f"{RECURSIVE.replace('r.b', 'r.x')} select a as id, b from r")
+    assert finding.hint == "known: a, b"
+
+
+@pytest.mark.parametrize(
+    ("behind", "name"),
+    [
+        ("search depth first by a set place", "place"),
+        ("cycle a set again using path", "again"),
+        ("cycle a set c using path", "path"),
+    ],
+)
+def test_search_and_cycle_add_columns_to_a_recursive_query(workspace: Workspace, behind: str, name: str) -> None:
+    workspace.profile({"app": {"type": "postgres", "host": "h", "database": "app"}})
+    workspace.users("ref varchar")
+    settings = {"connection": "app", "user_id": "id", "dialect": "postgres", "pushdown": "native"}
+    workspace.model("m", f"{RECURSIVE} {behind} select a as id, {name} as ref from r", **settings)
+    assert workspace.errors() == []
 
 
 TYPES = [

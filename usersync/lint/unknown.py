@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,14 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from usersync.compile.placeholders import is_placeholder
 from usersync.compile.query import Query
 from usersync.compile.reach import bare_star
-from usersync.lint.views import View
+from usersync.lint.views import MOST_COLUMNS, View
 from usersync.project.sql.expressions import free_columns
 from usersync.project.sql.stumbles import understood
 
 _PSEUDO = frozenset({"rowid", "ctid", "xmin", "xmax", "oid", "tableoid", "_rowid_", "filename"})
 """Columns that no catalog lists."""
+_UNNAMED = "unnamed_subquery"
+"""How the names begin that DuckDB gives to subqueries without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,16 @@ class _Search:
     def _unknown_of(self, column: exp.Column, around: _Around) -> Unknown | None:
         """What is wrong with a column that a table is named before."""
         table = column.args["table"]
-        for here, _ in around:
-            if table.name.lower() in here.names:
-                names, lower = here.names[table.name.lower()], here.lower[table.name.lower()]
-                there = lower is None or column.name.lower() in lower | _PSEUDO
-                return None if there else Unknown(column.this, names or [])
-        if any(table.name.lower() in here.qualifiers for here, _ in around):
+        name = table.name.lower()
+        named = [here for here, _ in around if name in here.names]
+        if named:
+            # DuckDB looks further out for a table of that name where the nearest has no such column.
+            listed = [here.lower[name] for here in named]
+            there = any(each is None or column.name.lower() in each | _PSEUDO for each in listed)
+            # Or it is a part of a column that has the name of a table.
+            there = there or any(name in (each or ()) for here, _ in around for each in here.lower.values())
+            return None if there else Unknown(column.this, named[0].names[name] or [])
+        if name.startswith(_UNNAMED) or any(name in here.qualifiers for here, _ in around):
             return None
         # It may be a part of a column that is a struct, or of a row.
         found = self._unless_there(table, around)
@@ -178,7 +185,10 @@ class _Search:
 
     def _names_of(self, scope: Scope, depth: int) -> list[str] | None:
         """The columns that a query returns, by the names that it is given."""
-        alias = scope.expression.parent.args.get("alias") if scope.expression.parent is not None else None
+        whole = _whole(scope.expression).parent
+        if isinstance(whole, exp.CTE) and whole.parent is not None and whole.parent.args.get("search"):
+            return None  # SEARCH and CYCLE add columns.
+        alias = whole.args.get("alias") if whole is not None else None
         given = [column.name for column in getattr(alias, "columns", ())]
         while isinstance(scope.expression, exp.SetOperation):
             if not scope.set_operation_scopes or scope.expression.args.get("by_name"):
@@ -189,11 +199,11 @@ class _Search:
         found: list[str] = []
         for node in scope.expression.selects:
             names = self._expanded(scope, node, depth) if node.is_star else _named(node)
-            if names is None:
+            if names is None or len(found) + len(names) > MOST_COLUMNS:
                 return None
             found += names
         rest = found[len(given) :]
-        return None if "" in rest else [*given, *rest]
+        return None if "" in rest else _numbered([*given, *rest])
 
     def _expanded(self, scope: Scope, node: exp.Expr, depth: int) -> list[str] | None:
         if not bare_star(node.this if isinstance(node, exp.Column) else node):
@@ -266,6 +276,30 @@ def _sources(scope: Scope) -> Iterator[tuple[str, exp.Expr | Scope]]:
         # Those of semi joins are left out there, as they are no part of what is selected.
         if node.alias_or_name not in found:
             yield node.alias_or_name or f" {id(node)}", node
+    # What one name means that stands there twice, only the database knows.
+    named = Counter(node.alias_or_name.lower() for node in others)
+    yield from ((name, exp.Null()) for name, times in named.items() if times > 1)
+
+
+def _whole(query: exp.Expr) -> exp.Expr:
+    """The query that one is the first part of: in itself a recursive query is known by that part."""
+    while isinstance(query.parent, exp.SetOperation) and query.arg_key == "this":
+        query = query.parent
+    return query
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Names as DuckDB tells those apart that a query returns twice: `id`, `id_1`."""
+    times: dict[str, int] = {}
+    found = []
+    for name in names:
+        numbered = name
+        while numbered.lower() in times:
+            times[name.lower()] += 1
+            numbered = f"{name}_{times[name.lower()]}"
+        times[numbered.lower()] = 0
+        found.append(numbered)
+    return found
 
 
 def _renamed(node: exp.Expr) -> bool:

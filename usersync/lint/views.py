@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,8 @@ from usersync.project.model import Connection
 from usersync.project.recorded import RecordedColumn, RecordedTable
 
 Tables = Mapping[tuple[str, str], RecordedTable]
+MOST_COLUMNS = 10_000
+"""Of a query of more columns the names are not known: stars over stars double them."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class View:
     tables: Tables
     _columns: dict[int, Mapping[str, RecordedColumn] | None] = field(default_factory=dict)
     _origins: dict[int, list[Origin]] = field(default_factory=dict)
+    _names: dict[int, list[str] | None] = field(default_factory=dict)
+    _selected: dict[int, list[exp.Expr]] = field(default_factory=dict)
 
     @cached_property
     def reach(self) -> Reach:
@@ -79,6 +84,11 @@ class View:
 
     def names(self, query: exp.Expr) -> list[str] | None:
         """The columns that a query returns, in order; None where a star stands for what nobody knows."""
+        if id(query) not in self._names:
+            self._names[id(query)] = self._names_of(query)
+        return self._names[id(query)]
+
+    def _names_of(self, query: exp.Expr) -> list[str] | None:
         first = next(branches(query), None)
         if first is None:
             return None
@@ -88,7 +98,7 @@ class View:
                 found.append(node.alias_or_name)
                 continue
             expanded = self.expansion(first, node)
-            if expanded is None:
+            if expanded is None or len(found) + len(expanded) > MOST_COLUMNS:
                 return None
             found += expanded
         return found
@@ -137,13 +147,26 @@ class View:
 
     def outputs(self, name: str) -> Iterator[tuple[exp.Select, exp.Expr | None]]:
         """What each branch of the query returns under a name, which is that of the first; None where it is not sure."""
-        names = [each.lower() for each in self.names(self.query.tree) or ()]
+        names = self.names(self.query.tree) or ()
+        place = self._places.get(name.lower())
         for select in branches(self.query.tree):
-            items = self._items(select) if names.count(name.lower()) == 1 else ()
-            yield select, items[names.index(name.lower())] if len(items) == len(names) and items else None
+            items = self._items(select) if place is not None else []
+            yield select, items[place] if place is not None and len(items) == len(names) else None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Where the query returns a name, in lower case; of those that it returns once."""
+        names = [name.lower() for name in self.names(self.query.tree) or ()]
+        times = Counter(names)
+        return {name: place for place, name in enumerate(names) if times[name] == 1}
 
     def _items(self, select: exp.Select) -> list[exp.Expr]:
         """What a SELECT returns, its stars replaced by columns; empty where one is not known."""
+        if id(select) not in self._selected:
+            self._selected[id(select)] = self._items_of(select)
+        return self._selected[id(select)]
+
+    def _items_of(self, select: exp.Select) -> list[exp.Expr]:
         found: list[exp.Expr] = []
         for node in select.selects:
             names = self.expansion(select, node) if node.is_star else None

@@ -63,18 +63,23 @@ def _catalog(engine: duckdb.DuckDBPyConnection, connection: Connection, version:
     for schema, name, column, kind, nullable, view in columns:
         key = ("" if schema.lower() == default else schema.lower(), name.lower())
         shown = "" if schema.lower() == default else schema
-        table = found.get(key) or RecordedTable(shown, name, (), view=bool(view))
+        table = found.get(key) or RecordedTable(shown, name, (), view=_true(view))
         written = "json" if (schema, name, column) in json else kind
-        described = RecordedColumn(column, str(written), bool(nullable))
+        described = RecordedColumn(column, str(written), _true(nullable))
         found[key] = replace(table, columns=(*table.columns, described))
     keys: dict[tuple[tuple[str, str], str, bool], list[str]] = {}
     for schema, name, index, primary, column in _ask(engine, connection, "record_indexes"):
         key = ("" if schema.lower() == default else schema.lower(), name.lower())
-        keys.setdefault((key, index, bool(primary)), []).append(column)
+        keys.setdefault((key, index, _true(primary)), []).append(column)
     for (key, _, primary), indexed in keys.items():
         if key in found and None not in indexed:
             found[key] = _indexed(found[key], tuple(indexed), primary=primary)
     return found
+
+
+def _true(value: object) -> bool:
+    """What a catalog says: of SQLite's the scanner makes texts, and '0' is one."""
+    return str(value) not in {"0", "False"}
 
 
 def _indexed(table: RecordedTable, columns: tuple[str, ...], *, primary: bool) -> RecordedTable:
