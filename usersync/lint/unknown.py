@@ -93,6 +93,8 @@ class _Search:
 
     def unknown(self, scope: Scope, column: exp.Column) -> Unknown | None:
         """What is wrong with a column; None where it is there, or that is not sure."""
+        if self.here(scope).has_plainly(column):
+            return None
         collation = isinstance(column.parent, exp.Collate) and column.arg_key == "expression"
         if collation or column.is_star or len(column.parts) > 2 or (self.texts and column.this.args.get("quoted")):
             return None
@@ -230,6 +232,12 @@ class _Here:
         self.lower = {
             name: None if names is None else frozenset(map(str.lower, names)) for name, names in self.names.items()
         }
+
+    def has_plainly(self, column: exp.Column) -> bool:
+        """Whether a column is, or may be, one of the table that is named before it, as most are."""
+        table = column.table.lower()
+        listed = self.lower.get(table, frozenset())
+        return listed is None or column.name.lower() in listed
 
     @property
     def listed(self) -> list[str] | None:

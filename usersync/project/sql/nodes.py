@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from functools import cache, cached_property
-from itertools import chain
-from operator import itemgetter
 from typing import Generic, TypeVar
 
 from sqlglot import exp
@@ -30,17 +28,14 @@ class Nodes(Generic[Tree_co]):
     def of(self, *kinds: type[Kind]) -> list[Kind]:
         """The nodes of some kinds, in the same order."""
         wanted = with_subclasses(kinds)
-        found = [nodes for kind, nodes in self._by_kind.items() if kind in wanted]
-        numbered = found[0] if len(found) == 1 else sorted(chain(*found), key=itemgetter(0))
-        return [node for _, node in numbered]  # type: ignore[misc]
+        # Most who look for some find none.
+        if wanted.isdisjoint(self._kinds):
+            return []
+        return [node for node in self.all if type(node) in wanted]  # type: ignore[misc]
 
     @cached_property
-    def _by_kind(self) -> dict[type[exp.Expr], list[tuple[int, exp.Expr]]]:
-        """The nodes by their own kind, numbered: most who look for some find few, or none."""
-        found: dict[type[exp.Expr], list[tuple[int, exp.Expr]]] = {}
-        for number, node in enumerate(self.all):
-            found.setdefault(type(node), []).append((number, node))
-        return found
+    def _kinds(self) -> frozenset[type[exp.Expr]]:
+        return frozenset(map(type, self.all))
 
 
 @cache
