@@ -8,7 +8,7 @@ from sqlglot import exp
 from usersync.compile.scalars import Value
 from usersync.compile.sql import DIALECT, ident, literal
 from usersync.project.model import Property
-from usersync.project.sql.methods import with_plain_calls
+from usersync.project.sql.expressions import expression
 from usersync.project.types import Kind
 
 
@@ -38,8 +38,7 @@ def _field_of(value: str, child: Property) -> str:
 
 def check_sql(prop: Property, value: str) -> str:
     """A property's check as SQL: its name stands for `value`, and names behind that for its fields."""
-    check = prop.check or "true"
-    tree = with_plain_calls(sqlglot.parse_one(check, read=DIALECT), check)
+    tree = expression(prop.check or "true", DIALECT).tree.copy()
     given = sqlglot.parse_one(value, read=DIALECT)
     for column in list(tree.find_all(exp.Column)):
         fields = [part.name for part in column.parts][1:]

@@ -13,6 +13,7 @@ from usersync.diagnostics import ConfigError, Diagnostic, Location
 from usersync.project.jinja.rendered import Rendered
 from usersync.project.model import NAME
 from usersync.project.sql.nodes import Nodes, locate
+from usersync.project.sql.tokens import CLOSERS, OPENERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,9 @@ def _unnamed(rendered: Rendered, tree: exp.Query, tokens: Sequence[Token], index
     return Diagnostic("US211", "an expression in the SELECT has no name", where, "give it a name: … as name")
 
 
-_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
-_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
-
-
 def item_spans(tokens: Sequence[Token]) -> list[tuple[int, int]]:
     """Where each thing that the outermost SELECT selects begins and ends: nodes of the tree do not keep all words."""
-    depths = list(accumulate((t.token_type in _OPENING) - (t.token_type in _CLOSING) for t in tokens))
+    depths = list(accumulate((t.token_type in OPENERS) - (t.token_type in CLOSERS) for t in tokens))
     selects = [i for i, token in enumerate(tokens) if token.token_type is TokenType.SELECT]
     first = min(selects, key=lambda i: depths[i], default=len(tokens))
     level = [i for i in range(first, len(tokens)) if depths[i] == depths[first]]

@@ -101,7 +101,7 @@ def compile_pipeline(project: Project, model: Pipeline) -> tuple[Compiled | None
             problems += [problem for problem in more if problem not in wrong]
         _reachable(project, model, *([full] if same else [full, incremental]))
     except ConfigError as error:
-        return None, [*problems, *_all_of(error, project, model, dialect_at)]
+        return None, [*problems, *_all_of(error, project, project.users, model, dialect_at)]
     if model.incremental and not incremental.placeholders:
         hint = "add `where {column} >= ${{updated_at}}`".format(column=model.updated_at or "updated_at")
         problems.append(
@@ -128,15 +128,16 @@ def _query_problems(project: Project, model: Pipeline, dialect_at: Location) -> 
     return found
 
 
-def _all_of(error: ConfigError, project: Project, model: Pipeline, dialect_at: Location) -> Iterable[Diagnostic]:
+def _all_of(
+    error: ConfigError, project: Project, users: UserSchema, model: Pipeline, dialect_at: Location
+) -> Iterable[Diagnostic]:
     """Why a query cannot be read, and what is wrong beside: in its other branch, and in the mapping."""
     found = dict.fromkeys(error.diagnostics)
     try:
         parse_query(render_model(project, model, incremental=True), model.dialect, dialect_at)
     except ConfigError as other:
         found |= dict.fromkeys(other.diagnostics)
-    if project.users is not None:
-        found |= dict.fromkeys(mapped_properties(model, project.users, None)[1])
+    found |= dict.fromkeys(mapped_properties(model, users, None)[1])
     return found
 
 

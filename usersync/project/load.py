@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,7 @@ def load_project(settings: Settings, *, lenient: bool = False, overlay: Mapping[
     decisions = _decisions(overrides, models, problems)
     texts = {file.path: file for file in (*files, *macros, *recorded, *(f for f in overrides if f.path == OVERRIDES))}
     project = Project(root, profile, users, models, tuple(problems), library, settings.vars, decisions, texts)
-    wrong = [problem for problem in check_macros(project, macros) if problem not in problems]
-    return replace(project, problems=(*problems, *wrong)) if wrong else project
+    return replace(project, problems=(*problems, *check_macros(project, macros)))
 
 
 def _found(root: Path, folder: str, pattern: str, overlay: Mapping[str, str]) -> tuple[SourceFile, ...]:
@@ -90,13 +90,11 @@ def _found(root: Path, folder: str, pattern: str, overlay: Mapping[str, str]) ->
 
 
 def _library(macros: tuple[SourceFile, ...], problems: list[Diagnostic]) -> Library:
+    """The macros of the files that can be read; what is wrong in the others is told when all names are known."""
     read = []
     for file in macros:
-        try:
+        with suppress(ConfigError):
             parse(file)
-        except ConfigError as error:
-            problems += error.diagnostics
-        else:
             read.append(file)
     try:
         library = Library(tuple(read))

@@ -70,6 +70,11 @@ _OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
 _CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
 
 
+def _step(token: Token) -> int:
+    """How much deeper in brackets it is behind a token."""
+    return (token.token_type in _OPEN) - (token.token_type in _CLOSE)
+
+
 class _Reader:
     """One statement, word by word.
 
@@ -164,7 +169,7 @@ class _Reader:
             if not depth and self.at > start:
                 self.goes_on()
             token = self.next()
-            depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
+            depth += _step(token)
         kind = ""
         if self.at == start and not self.free_types:
             raise self.wrong("a column without a type", named)
@@ -188,7 +193,7 @@ class _Reader:
         """Refuses what cannot stand behind a type: half of a NOT NULL, and the next column where a comma is missing."""
         depth = 0
         for token, after in zip_longest(tokens, tokens[1:]):
-            depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
+            depth += _step(token)
             if depth:
                 continue
             word = after.text.upper() if after else ""
@@ -206,7 +211,7 @@ class _Reader:
             token = self.next()
             if token.token_type is TokenType.R_PAREN and not depth:
                 return [item for item in found if item]
-            depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
+            depth += _step(token)
             if token.token_type is TokenType.COMMA and not depth:
                 found.append([])
             else:

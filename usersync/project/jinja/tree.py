@@ -109,8 +109,10 @@ def _start(node: nodes.Node, called: list[Called]) -> int:
 
 def _known(file: SourceFile, call: Called) -> None:
     """Refuses filters and tests that there are not: Jinja looks for those in a branch only when it comes there."""
+    if isinstance(call, nodes.Call):
+        return
     kind, names = ("filter", ENVIRONMENT.filters) if isinstance(call, nodes.Filter) else ("test", ENVIRONMENT.tests)
-    if not isinstance(call, nodes.Call) and call.name not in names:
+    if call.name not in names:
         where, hint = file.location(call.lineno), did_you_mean(call.name, names)
         raise ConfigError(Diagnostic("US001", f"template: there is no {kind} {call.name!r}", where, hint))
 
